@@ -90,7 +90,8 @@ class Candidate(FrozenModel):
 
     `chance` is the p-value: the probability that its stream brings an event so close to the incident by
     chance, at `rate_per_day`. That is the stream's rate, scaled by the hour-of-day ratio.
-    `score` is (−log10(chance) + bonus) × 0.7^hops; the bonus, at most 1, is log10(lift).
+    `score` is (−log10(chance) + bonus) × 0.7^hops; the bonus, at most 1, is log10(lift). An incident that is
+    over counts half. `status` and `priority` are an incident's.
     """
 
     kind: Literal["change", "incident", "burst"]
@@ -108,6 +109,8 @@ class Candidate(FrozenModel):
     #: PagerDuty's reason, if PagerDuty relates the change.
     pagerduty_reason: str | None = None
     source: Source = Source.CHANGES
+    status: str | None = None
+    priority: str | None = None
 
 
 class RootCause(FrozenModel):

@@ -1,5 +1,6 @@
 """Candidates by their chances: what is near in time and in the graph, and what isn't."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from calmo_pagerduty.contexts.analysis.streams import (
     poisson_chance,
 )
 from calmo_pagerduty.contexts.model import Candidate
+from calmo_pagerduty.contexts.rendering.wording import candidate_text
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import (
     BEGAN,
@@ -102,6 +104,21 @@ def test_a_change_elsewhere_is_a_candidate_only_if_it_is_close_for_the_whole_acc
     )
     unrelated = deploys("FAR", ago(minutes=2))
     assert candidates(around_it(changes=(*deploys("OTHER", *OLD), *unrelated))) == ()
+
+
+def test_an_incident_that_is_over_ranks_behind_one_that_goes_on() -> None:
+    graph = depends(("DB", "API"), ("API", OWN))
+    earlier = (past("P1", ago(days=40), "API"), past("P2", ago(days=60), "DB"))
+    going_on = replace(an_open("P8", "DB", BEGAN - timedelta(seconds=5)), priority="P1")
+    merged = an_open("P9", "API", BEGAN - timedelta(seconds=46), status="resolved")
+    around = around_it(dependencies=graph, past=earlier, open_incidents=(going_on, merged))
+    first, second = candidates(around)
+    assert (first.thing.id, first.status, first.priority) == ("P8", "triggered", "P1")
+    assert (second.thing.id, second.status) == ("P9", "resolved")
+    assert candidate_text(first).startswith("P1, triggered; ")
+    assert candidate_text(second.model_copy(update={"priority": "[a](http://b)"})).startswith("resolved; ")
+    over = replace(around, incident=the_incident(status="resolved"))
+    assert [candidate.thing.id for candidate in candidates(over)] == ["P9", "P8"]
 
 
 def test_a_change_upstream_comes_with_its_way() -> None:

@@ -26,7 +26,7 @@ from calmo_pagerduty.contexts.analysis.title_index import Floats
 #: How long before the incident a change, or an incident that is over by then, may be a candidate (seconds).
 CHANGE_WINDOW = DAY
 INCIDENT_WINDOW = 30 * MINUTE
-_RESOLVED = "resolved"
+RESOLVED = "resolved"
 
 AnyIncident: TypeAlias = OpenIncident | PastIncident
 
@@ -178,7 +178,7 @@ def _is_in_window(incident: AnyIncident, window: CorrelationWindow) -> bool:
     if -CLOCK_SKEW <= lead <= INCIDENT_WINDOW:
         return True
     if isinstance(incident, OpenIncident):
-        return lead > 0 and incident.status != _RESOLVED
+        return lead > 0 and incident.status != RESOLVED
     return (
         lead > 0
         and incident.resolved_at is not None

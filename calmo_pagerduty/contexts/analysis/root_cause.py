@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from calmo_pagerduty.contexts.analysis.bursts import BURST_LEAD, Burst, find_burst
 from calmo_pagerduty.contexts.analysis.correlation import (
     INCIDENT_WINDOW,
+    RESOLVED,
+    AnyIncident,
     CorrelationWindow,
     change_streams,
     incident_streams,
@@ -26,7 +28,7 @@ from calmo_pagerduty.contexts.analysis.correlation import (
     unrelated_times,
 )
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, distance_decay, service_ref
-from calmo_pagerduty.contexts.analysis.inputs import Change
+from calmo_pagerduty.contexts.analysis.inputs import Change, OpenIncident, PastIncident
 from calmo_pagerduty.contexts.analysis.streams import (
     CLOCK_SKEW,
     HOUR,
@@ -48,6 +50,8 @@ _ALPHA_SHARE_OF_RING: Mapping[int, float] = {0: 8.0, 1: 4.0, 2: 2.0, 3: 2.0}
 MAX_CANDIDATES = 10
 #: The largest addition of the lift to a score: as much as a p-value ten times smaller.
 _MAX_LIFT_BONUS = 1.0
+#: What the score of an incident that is over is multiplied by: it explains less what still goes on.
+OVER_WEIGHT = 0.5
 _LIFT_WINDOW = {"change": HOUR, "incident": INCIDENT_WINDOW}
 _SOURCE_OF = {"change": Source.CHANGES, "incident": Source.OPEN_INCIDENTS}
 _MAX_TEXT_LENGTH = 300
@@ -153,10 +157,29 @@ def _candidate(
         rate_per_day=round(stream.rate_per_day, 4),
         chance=_rounded(chance),
         lift=None if lift is None else round(lift, 2),
-        score=round(candidate_score(chance, stream.hops, lift), 3),
+        score=round(candidate_score(chance, stream.hops, lift) * _weight(window, cause), 3),
         pagerduty_reason=cause.reason if isinstance(cause, Change) else None,
         source=_SOURCE_OF[stream.kind],
+        status=_status(cause),
+        priority=None if isinstance(cause, Change) else cause.priority,
     )
+
+
+def _weight(window: CorrelationWindow, cause: Change | AnyIncident) -> float:
+    """Return OVER_WEIGHT if it was over before this incident began, or is over while this one goes on."""
+    if _status(cause) != RESOLVED:
+        return 1.0
+    incident = window.inputs.incident
+    ended = cause.resolved_at if isinstance(cause, PastIncident) else None
+    over_before = ended is not None and ended <= incident.created_at
+    return OVER_WEIGHT if over_before or incident.status != RESOLVED else 1.0
+
+
+def _status(cause: Change | AnyIncident) -> str | None:
+    """Return an incident's status; None for a change, or if it isn't known."""
+    if isinstance(cause, OpenIncident):
+        return cause.status
+    return RESOLVED if isinstance(cause, PastIncident) and cause.resolved_at is not None else None
 
 
 def _burst_candidates(

@@ -3,6 +3,7 @@
 No text claims more than the figures do: it says correlated, not caused, and unknown, not zero.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -75,9 +76,17 @@ def format_distance(hops: int | None) -> str:
     return ("on this service", "1 hop upstream")[hops] if hops < 2 else f"{hops} hops upstream"
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{0,19}")
+
+
 def candidate_text(candidate: Candidate) -> str:
-    """Return the evidence for a candidate: time, distance, p-value, rate and lift. It has no names."""
+    """Return the evidence: an incident's priority and status, time, distance, p-value, rate and lift.
+
+    It has no names and no markup: a priority that is more than a short word or two is left out.
+    """
+    state = [part for part in (candidate.priority, candidate.status) if part and _PLAIN.fullmatch(part)]
     phrases = [
+        *([", ".join(state)] if state else []),
         format_lead_time(candidate.lead_seconds),
         format_distance(candidate.hops),
         format_chance(candidate.chance),
