@@ -13,6 +13,7 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.batcher import Batcher
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.nearest_name import nearest_hint
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for
 from calmo_pagerduty.tool_calls.store import ToolCall
@@ -28,6 +29,10 @@ class NoSuchTool(Exception):
 
 class NoSuchConnection(Exception):
     """There is no such connection, or the caller may not see it: the answer is the same."""
+
+
+class ConnectionAmbiguous(NoSuchConnection):
+    """The caller sees several connections, or none with a token, and named none."""
 
 
 class CallRefused(Exception):
@@ -86,7 +91,7 @@ class ToolAuthorizer:
         """
         tool = TOOLS.get(tool_name)
         if tool is None:
-            raise NoSuchTool(f"there is no tool {tool_name[:60]!r}; `tool list` names them all")
+            raise NoSuchTool(f"there is no tool {tool_name[:60]!r}{nearest_hint(tool_name, TOOLS)}")
         connection = await self._database.read(lambda tx: resolve_connection(tx, caller, connection_id))
         rights = PrincipalRights(caller.permissions, caller.teams)
         judgement = judge(tool, rights, connection.rules, connection.facts)
@@ -241,8 +246,12 @@ def resolve_connection(tx: Transaction, caller: Principal, connection_id: str | 
 def _only_connection(visible: tuple[Connection, ...]) -> Connection:
     with_token = [connection for connection in visible if connection.token_kind is not None]
     if len(with_token) != 1:
-        names = ", ".join(connection.id for connection in with_token[:10]) or "there is none yet"
-        raise NoSuchConnection(f"say which connection is meant: {names}")
+        names = ", ".join(connection.id for connection in with_token[:10])
+        raise ConnectionAmbiguous(
+            f"several connections have a token, so name one of them: {names}"
+            if names
+            else "no connection that this API key sees has a token: an administrator may add one"
+        )
     return with_token[0]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from calmo_pagerduty.kernel.validation_text import validation_text
 from calmo_pagerduty.pagerduty.requests import JsonObject
 from calmo_pagerduty.tools.model import Arguments, Tool
 
@@ -21,7 +22,7 @@ def parse_arguments(tool: Tool, mapping: Mapping[str, Any]) -> Arguments:
     try:
         return tool.arguments.model_validate(dict(mapping))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
+        details = error.errors(include_url=False, include_input=False)
         messages = list(dict.fromkeys(_describe_error(detail, tool) for detail in details))
         raise InvalidArguments("; ".join(messages[:_MAX_ERRORS_SHOWN])) from None
 
@@ -31,9 +32,7 @@ def _describe_error(detail: ErrorDetails, tool: Tool) -> str:
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(tool.arguments.model_fields)
         return f"{where[:60]}: {tool.name} has no such argument; it takes: {allowed or 'none'}"
-    if detail["type"] == "missing":
-        return f"{where}: it is required"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = validation_text(detail)
     return f"{where}: {message}" if where else message
 
 

@@ -16,6 +16,7 @@ from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
 from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
+from calmo_pagerduty.kernel.validation_text import validation_text
 from calmo_pagerduty.scheduling.applying import WhatIfRefused
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
 from calmo_pagerduty.scheduling.service import TooManyScenarios
@@ -24,6 +25,7 @@ from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.authorization_service import (
     CallRefused,
     CapReached,
+    ConnectionAmbiguous,
     NoSuchConnection,
     NoSuchTool,
 )
@@ -82,6 +84,10 @@ class DecisionRefused(Exception):
     """The person may not decide on this call. The message says why."""
 
 
+class AlreadyDecided(Exception):
+    """The call no longer waits for a decision. The message says what became of it."""
+
+
 STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
@@ -89,8 +95,10 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     Ambiguous: HTTPStatus.CONFLICT,
     NoSuchTool: HTTPStatus.NOT_FOUND,
     NoSuchConnection: HTTPStatus.NOT_FOUND,
+    ConnectionAmbiguous: HTTPStatus.CONFLICT,
     CallRefused: HTTPStatus.FORBIDDEN,
     DecisionRefused: HTTPStatus.FORBIDDEN,
+    AlreadyDecided: HTTPStatus.CONFLICT,
     FindingDecisionRefused: HTTPStatus.CONFLICT,
     ActionRefused: HTTPStatus.CONFLICT,
     NotAnIncident: HTTPStatus.CONFLICT,
@@ -138,7 +146,7 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     """Answer with the error's status of `STATUS_OF_ERROR` and a message that names the problem."""
     if isinstance(error, ValidationError):
         fields = (
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            f"{'.'.join(str(part) for part in problem['loc'])}: {validation_text(problem)}".removeprefix(": ")
             for problem in error.errors()
         )
         return _answer(HTTPStatus.BAD_REQUEST, "; ".join(fields))

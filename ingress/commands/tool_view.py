@@ -101,6 +101,9 @@ def call_view(call: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
             Text(f"arguments  {sanitize_text(json.dumps(call['arguments']))}"),
             Text(f"workflow   {call['workflow_url']}", overflow="fold"),
         ]
+        if call["approver"]:
+            decided = "denied by" if call["state"] == "denied" else "approved by"
+            parts.append(Text(f"{decided:<11}{sanitize_text(str(call['approver']))}"))
     if call["state"] == "waiting":
         parts.append(Text(f"waits for approval until {call['expires_at']}", style="yellow"))
         parts.append(Text(f"calmo-pagerduty tool approve {call['call_id']}", style="dim"))
@@ -133,10 +136,16 @@ def audit_table(rows: Iterable[Json]) -> Table:
             cell_text(record.get("face")),
             cell_text(record.get("tool") or record.get("connection_id")),
             cell_text(f"{record['decision']} ({record['rule']})" if "rule" in record else None),
-            cell_text(record.get("outcome")),
+            cell_text(_outcome(record)),
             cell_text(record.get("duration_ms")),
         )
     return table
+
+
+def _outcome(record: Json) -> str | None:
+    """Return a step's outcome, with the person who decided on it."""
+    outcome, approver = record.get("outcome"), record.get("approver")
+    return f"{outcome} by {approver}" if outcome in {"approved", "denied"} and approver else outcome
 
 
 def connection_table(connections: Iterable[Json]) -> Table:

@@ -27,7 +27,7 @@ from calmo_pagerduty.tool_calls.service import ToolCallService, error_document
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import CallContext
-from ingress.api.errors import CallStored, DecisionRefused
+from ingress.api.errors import AlreadyDecided, CallStored, DecisionRefused
 from ingress.api.finding import require
 from workflows import names
 from workflows.tool_call import ApproverDecision, call_workflow_options
@@ -151,11 +151,12 @@ class ToolCallDispatcher:
 
         `sha256` is the hash of the arguments that the person saw; if None, it is not checked.
 
-        Raises ResourceNotFound, DecisionRefused, TemporalUnavailable, StoreUnavailable.
+        Raises ResourceNotFound, AlreadyDecided, DecisionRefused, TemporalUnavailable, StoreUnavailable.
         """
         call = await self.get_call(principal, call_id)
         if call.state is not CallState.WAITING:
-            raise DecisionRefused(f"the call doesn't wait for a decision: it is {call.state}")
+            by = f" by {call.approver}" if call.approver else ""
+            raise AlreadyDecided(f"the call doesn't wait for a decision: it is {call.state}{by}")
         claims = decision_claims(call.id, call.arguments_sha256, approve, principal.key_id)
         decision = ApproverDecision(
             approve=approve,

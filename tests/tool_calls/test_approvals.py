@@ -1,5 +1,7 @@
 """A risky write waits for a person: bound to its arguments, not by the requester, and not forever."""
 
+import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,8 @@ from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tool_calls.proofs import decision_claims
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from ingress.commands.console import new_console
+from ingress.commands.tool_view import audit_table, call_view
 from tests.support.connected import add_connection
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
@@ -114,7 +118,7 @@ async def test_what_was_denied_is_not_done(careful: System) -> None:
     denied = await decide(careful, ticket, "deny", careful.a_key(person="bob"))
     assert denied.json()["state"] == "denied"
     again = await decide(careful, ticket, "approve", careful.a_key(person="carol"))
-    assert again.status_code == 403
+    assert again.status_code == 409
     assert not careful.site.account.incidents
 
 
@@ -200,3 +204,17 @@ async def operators_approve(careful: System) -> None:
     call = await until_state(careful, ticket["call_id"], "done")
     assert call["approver"] == "Olga of operations (operator, unverified)"
     assert len(careful.site.account.incidents) == 1
+
+
+async def test_a_decision_after_a_denial_conflicts_and_says_who_denied(careful: System) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    denied = await decide(careful, ticket, "deny", careful.a_key(person="bob"))
+    assert denied.status_code == 200, denied.text
+    late = await decide(careful, ticket, "approve", careful.a_key(person="carol"))
+    assert late.status_code == 409
+    assert "it is denied by bob" in late.json()["error"]["message"]
+    console = new_console(io.StringIO(), width=200)
+    console.print(audit_table((await careful.get("/api/audit?limit=5"))["rows"]))
+    console.print(call_view(denied.json(), []))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert len(re.findall(r"denied by +bob", shown)) == 2

@@ -153,7 +153,7 @@ async def test_a_call_outlives_that_the_service_is_restarted(service: System) ->
 async def test_of_two_connections_one_must_be_named(service: System, url: str) -> None:
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with client_of(url, service.headers) as client:
-        with pytest.raises(ToolProblem, match=f"say which connection is meant: .*{second}"):
+        with pytest.raises(ToolProblem, match=f"several connections have a token.*{second}"):
             await client.call("list_incidents", ListIncidents())
     async with client_of(url, service.headers, second) as client:
         assert (await client.call("list_incidents", ListIncidents()))["items"] == []

@@ -108,3 +108,21 @@ def test_a_schema_keeps_a_field_that_is_named_as_a_keyword_is() -> None:
     schema = input_schema(TOOLS["create_incident"])
     assert schema["properties"]["title"]["maxLength"] == 1024
     assert "title" not in schema
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        ("request_responders", {"incident_id": "P1", "message": "x", "targets": []},
+         "targets: give at least 1 entry"),
+        ("get_user", {"user_id": " "}, "user_id: give an id: letters, digits, - and _, at most 40"),
+        ("list_incidents", {"statuses": "triggered"}, "statuses: give a list"),
+        ("list_incidents", {"limit": 0}, "limit: give 1 or more"),
+        ("list_incidents", {"limit": "many"}, "limit: give a whole number"),
+        ("list_incidents", {"urgencies": ["huge"]}, "urgencies.0: give one of 'high' or 'low'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_told_in_plain_words(tool: str, arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidArguments) as wrong:
+        parse_arguments(TOOLS[tool], arguments)
+    assert str(wrong.value) == told
