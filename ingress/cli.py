@@ -38,6 +38,8 @@ COMMANDS = (
      "Show where nobody would be paged, why, and what it costs. Exits with 1 if a policy has a gap."),
     ("readiness", "ingress.commands.coverage:readiness",
      "Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."),
+    ("absences", "ingress.commands.absences:app",
+     "Import, list and remove calendars that say when people are away."),
     ("what-if", "ingress.commands.what_if:app",
      "Ask what a change of schedules or policies would do, optimise schedules, keep scenarios."),
     ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),

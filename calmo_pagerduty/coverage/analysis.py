@@ -57,7 +57,7 @@ def analyse(snapshot: AccountSnapshot, now: int, options: ReportOptions | None =
         now=now,
         window=report.window,
         time_zone=account_zone(snapshot).key,
-        inputs=inputs_of(snapshot, _judged(options), _unjudged(report)),
+        inputs=inputs_of(snapshot, _judged(snapshot, options), _unjudged(report)),
         metrics=_metrics(report),
         findings=in_order(findings),
     )
@@ -105,9 +105,11 @@ def inputs_of(
     )
 
 
-def _judged(options: ReportOptions | None) -> Mapping[str, tuple[SectionName, ...]]:
-    """Return what the run can judge: without calendars, nobody is known to be away."""
-    if options is not None and options.away is not None:
+def _judged(
+    snapshot: AccountSnapshot, options: ReportOptions | None
+) -> Mapping[str, tuple[SectionName, ...]]:
+    """Return what the run can judge: unless calendars were looked at, nobody is known to be away."""
+    if snapshot.absences is not None or (options is not None and options.away is not None):
         return NEEDS
     return {code: names for code, names in NEEDS.items() if code != "on_call_while_away"}
 

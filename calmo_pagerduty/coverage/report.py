@@ -103,7 +103,7 @@ class _Builder:
             cliffs=tuple(cliffs),
             orphans=tuple(orphans),
             conflicts=find_conflicts(
-                self.timelines, self.snapshot.policies, options.away or {}, options.min_rest_hours
+                self.timelines, self.snapshot.policies, _away(self.snapshot, options), options.min_rest_hours
             ),
             unused_schedule_ids=tuple(s.id for s in self.snapshot.schedules if s.id not in self.policies_of),
             unused_policy_ids=tuple(p.id for p in self.snapshot.policies if p.id not in self.services_of),
@@ -232,3 +232,11 @@ def schedule_ids_of(policy: Policy) -> list[str]:
     """Return the schedules of a policy's levels, each once, in the order of the levels."""
     ids = [t.id for rule in policy.rules for t in rule.targets if t.kind is TargetKind.SCHEDULE]
     return list(dict.fromkeys(ids))
+
+
+def _away(snapshot: AccountSnapshot, options: ReportOptions) -> Mapping[str, Sequence[Span]]:
+    """Return when people are away, by stored calendars and by those of the options."""
+    away = snapshot.away()
+    for user_id, spans in (options.away or {}).items():
+        away[user_id] = union((*away.get(user_id, ()), *spans))
+    return away

@@ -25,9 +25,10 @@ from calmo_pagerduty.db.snapshot_tables import (
     snapshot_parts,
 )
 from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
-from calmo_pagerduty.db.workload_tables import cover_requests, workload_settings
+from calmo_pagerduty.db.workload_tables import absence_calendars, cover_requests, workload_settings
 
 __all__ = [
+    "absence_calendars",
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
     "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "cover_requests",
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",

@@ -1,4 +1,4 @@
-"""The tables of workload: what a connection configures of its reports, and who is asked to cover."""
+"""The tables of workload: what a connection configures of its reports, who is asked to cover, who is away."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
@@ -48,4 +48,23 @@ cover_requests = Table(
     #: The tool call that puts the person on call; it may wait for an approval.
     Column("call_id", Text),
     Index(None, "connection_id", "created_at"),
+)
+
+#: When people are away, by calendars that were imported: times only. People are PagerDuty's ids.
+absence_calendars = Table(
+    "absence_calendars",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id"), primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    #: ics or csv.
+    Column("format", Text, nullable=False),
+    #: [start, end] in epoch seconds, disjoint and in order.
+    Column("spans", Json, nullable=False),
+    #: The time in which the calendar was followed.
+    Column("known_since", Utc, nullable=False),
+    Column("known_until", Utc, nullable=False),
+    #: [reason, events] of what was left out.
+    Column("skipped", Json, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at", Utc, nullable=False),
 )

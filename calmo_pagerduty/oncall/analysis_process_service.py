@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import lru_cache
 
 from calmo_pagerduty.findings.model import AnalysisResult
@@ -77,7 +78,8 @@ def analyse_encoded(name: str, snapshot: EncodedSnapshot, now: int) -> AnalysisR
 
 @lru_cache(maxsize=1)
 def _decoded(snapshot: EncodedSnapshot) -> AccountSnapshot:
-    decoded = decode_snapshot(snapshot.head, snapshot.parts, dict(snapshot.blobs))
+    stored = decode_snapshot(snapshot.head, snapshot.parts, dict(snapshot.blobs))
+    decoded = replace(stored, absences=snapshot.absences)
     # The collector need not look at the snapshot again and again: it holds no cycle.
     gc.freeze()
     return decoded

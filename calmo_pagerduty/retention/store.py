@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from calmo_pagerduty.absences import store as absences
 from calmo_pagerduty.db.tables import (
     account_changes,
     account_incidents,
@@ -151,6 +152,12 @@ def delete_digests(tx: Transaction, _after: int, older_than: datetime) -> Delete
 def delete_cover_requests(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete old requests for cover, which tell of people's nights."""
     rows = workload.delete_old_requests(tx, older_than, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
+
+
+def delete_absence_calendars(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete calendars of absences that tell of the past only, and those of removed connections."""
+    rows = absences.delete_past_calendars(tx, older_than, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 

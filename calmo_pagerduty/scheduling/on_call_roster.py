@@ -205,7 +205,7 @@ def _people(
     pool = people_of(schedule, window.start) | owners
     users = {user.id: user.name for user in snapshot.users}
     history = _history(schedule, pool - left_out, window, zone, request)
-    away: dict[str, list[Span]] = {}
+    away = snapshot.away()
     for period in request.away:
         away.setdefault(find_user(snapshot, period.user).id, []).append(_span(period))
     most = None if request.max_hours is None else int(request.max_hours * 60)

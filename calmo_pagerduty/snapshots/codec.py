@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from calmo_pagerduty.absences.model import Absence
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     Incident,
@@ -120,6 +121,7 @@ class EncodedSnapshot:
     head: SnapshotHead
     parts: tuple[StoredPart, ...]
     blobs: tuple[tuple[str, bytes], ...] = field(hash=False, compare=False, repr=False)
+    absences: tuple[Absence, ...] | None = None
 
 
 def encode_section(section: SectionName, items: Iterable[Any]) -> tuple[EncodedPart, ...]:

@@ -10,6 +10,9 @@ windows, incidents, log entries).
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from calmo_pagerduty.absences.model import Absence
+from calmo_pagerduty.kernel.intervals import Span
+
 
 class SectionName(StrEnum):
     """What a snapshot is read in. Each section succeeds or fails by itself."""
@@ -425,6 +428,16 @@ class AccountSnapshot:
     incidents: tuple[Incident, ...] = ()
     log_records: tuple[LogRecord, ...] = ()
     standards: tuple[StandardScore, ...] = field(default=())
+    #: Who is away, by the calendars that are stored when the snapshot is loaded: they aren't part of what is
+    #: stored, so that a removed calendar leaves nothing behind. None: not loaded.
+    absences: tuple[Absence, ...] | None = None
+
+    def away(self) -> dict[str, list[Span]]:
+        """Return when people are away, by user id."""
+        spans: dict[str, list[Span]] = {}
+        for absence in self.absences or ():
+            spans.setdefault(absence.user_id, []).append(Span(absence.start, absence.end))
+        return spans
 
     def section(self, name: SectionName) -> Section:
         """Return how a section was read. Raises KeyError if the snapshot is of a version without it."""

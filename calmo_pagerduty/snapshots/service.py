@@ -1,10 +1,12 @@
-"""Loads stored snapshots for analyses and reports."""
+"""Loads stored snapshots for analyses and reports, with the absences that are stored now."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from cachetools import LRUCache
 
+from calmo_pagerduty.absences import store as absences
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
@@ -67,7 +69,8 @@ class SnapshotReader:
                 raise SnapshotNotFound(f"there is no complete snapshot {snapshot_id[:60]!r}")
             parts = store.list_parts(tx, snapshot_id)
             blobs = store.get_blobs(tx, stored.head.connection_id, [part.digest for part in parts])
-            return EncodedSnapshot(stored.head, parts, tuple(sorted(blobs.items())))
+            away = absences.list_absences(tx, stored.head.connection_id)
+            return EncodedSnapshot(stored.head, parts, tuple(sorted(blobs.items())), away)
 
         return await self._database.read(read)
 
@@ -86,7 +89,8 @@ class SnapshotReader:
             if snapshot is None:
                 snapshot = await asyncio.to_thread(self._load_blocking, stored)
                 self._decoded[stored.head.id] = snapshot
-        return snapshot
+        away = await self._database.read(lambda t: absences.list_absences(t, stored.head.connection_id))
+        return replace(snapshot, absences=away)
 
     def _load_blocking(self, stored: StoredSnapshot) -> AccountSnapshot:
         head = stored.head

@@ -7,13 +7,15 @@ whoever accepts; the connection's rules may make it wait for an approval.
 import asyncio
 import hashlib
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from calmo_pagerduty.absences import store as absences
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.instants import format_iso_utc
-from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.kernel.intervals import Span, clip
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.snapshots.model import AccountSnapshot
@@ -144,6 +146,7 @@ class CoverService:
             request = store.get_request(tx, order.request_id)
             if request is None:
                 return CoverAdvanced(state=CoverState.WITHDRAWN, asked=0)
+            request = _without_absent(tx, request)
             is_over = now >= request.expires_at
             if request.state is CoverState.OPEN and (is_over or order.is_silent):
                 answer = CoverAnswer.EXPIRE if is_over else CoverAnswer.ASK_NEXT
@@ -282,8 +285,20 @@ async def _suggest(
     if schedule is None:
         raise CoverRefused(f"the snapshot has no schedule {schedule_id[:40]!r}")
     return await asyncio.to_thread(
-        suggest_cover, snapshot, schedule, user_id, asked, now=int(now.timestamp())
+        suggest_cover, snapshot, schedule, user_id, asked, now=int(now.timestamp()), away=snapshot.away()
     )
+
+
+def _without_absent(tx: Transaction, request: CoverRequest) -> CoverRequest:
+    """Return the request without candidates who are away by a calendar that was imported meanwhile."""
+    asked_for = [Span(int(request.starts_at.timestamp()), int(request.ends_at.timestamp()))]
+    away = {
+        absence.user_id
+        for absence in absences.list_absences(tx, request.connection_id)
+        if clip(asked_for, Span(absence.start, absence.end))
+    }
+    present = (user_id for user_id in request.candidates if user_id in request.asked or user_id not in away)
+    return replace(request, candidates=tuple(present))
 
 
 def _inserted(tx: Transaction, request: CoverRequest) -> CoverProposed:

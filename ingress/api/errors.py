@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from calmo_pagerduty.coverage.away import CalendarRefused
+from calmo_pagerduty.absences.ics import CalendarRefused
+from calmo_pagerduty.absences.model import TooManyCalendars
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
@@ -119,6 +120,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     WhatIfRefused: HTTPStatus.CONFLICT,
     TooManyScenarios: HTTPStatus.CONFLICT,
     CalendarRefused: HTTPStatus.BAD_REQUEST,
+    TooManyCalendars: HTTPStatus.CONFLICT,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
     NotOnCall: HTTPStatus.CONFLICT,

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.absences.ics import parse_away
 from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.access.persons import PersonVisibility
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.coverage.analysis import account_zone
-from calmo_pagerduty.coverage.away import parse_away
 from calmo_pagerduty.coverage.documents import CoverageDocument
 from calmo_pagerduty.coverage.lanes import policy_lanes, schedule_lanes
 from calmo_pagerduty.coverage.model import CoverageReport

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from calmo_pagerduty.coverage.away import MAX_BYTES
+from calmo_pagerduty.absences.ics import MAX_BYTES
 from calmo_pagerduty.coverage.conflicts import MIN_REST_HOURS
 from calmo_pagerduty.coverage.report import MAX_DAYS
 from calmo_pagerduty.kernel.time_zones import time_zone

@@ -44,6 +44,7 @@ class RetentionSweeper:
             ("oncall_runs", retention.delete_oncall_runs, ids),
             ("analysis_results", retention.delete_analysis_results, ids),
             ("oncall_digests", retention.delete_digests, ids),
+            ("absence_calendars", retention.delete_absence_calendars, MAX_COVER_REQUEST_AGE),
             ("cover_requests", retention.delete_cover_requests, MAX_COVER_REQUEST_AGE),
             # Their own rule says how old they get.
             ("account_snapshots", retention.delete_account_snapshots, timedelta()),

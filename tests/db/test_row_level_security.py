@@ -48,7 +48,7 @@ OF_A_SCOPE = (
     "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios", "drill_services",
     "escalation_drills",
     "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios",
-    "workload_settings", "cover_requests",
+    "workload_settings", "cover_requests", "absence_calendars",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {

@@ -176,6 +176,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Named("connection", body=lambda w: {"service": "PSHOP"}),
     ),
     "DELETE /api/connections/{id}/escalation/drill-services/{service}": (Named("connection"),),
+    "GET /api/connections/{id}/absences": (Named("connection"),),
+    "PUT /api/connections/{id}/absences/{user}": (
+        Named("connection", body=lambda w: {"text": "start,end"}),
+    ),
+    "DELETE /api/connections/{id}/absences/{user}": (Named("connection"),),
     "GET /api/connections/{id}/workload": (Named("connection"),),
     "GET /api/connections/{id}/workload/document": (Named("connection"),),
     "GET /api/connections/{id}/workload/plot.svg": (Named("connection"),),

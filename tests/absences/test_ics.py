@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from calmo_pagerduty.coverage.away import MAX_BYTES, MAX_EVENTS, AwayCalendar, CalendarRefused, parse_away
+from calmo_pagerduty.absences.ics import MAX_BYTES, MAX_EVENTS, AwayCalendar, CalendarRefused, parse_away
 from calmo_pagerduty.kernel.intervals import Span
 from tests.support.coverage_worlds import DAY, HOUR, at
 

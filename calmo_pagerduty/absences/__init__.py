@@ -1,0 +1,1 @@
+"""When people are away: calendars that were imported, kept as times without their texts."""
