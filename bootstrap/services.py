@@ -15,6 +15,7 @@ from activities.reconciliation import ReconcileActivities
 from activities.tool_calls import ToolCallActivities
 from activities.workload import CoverActivities
 from bootstrap.store import OpenStore
+from calmo_pagerduty.absences.service import AbsenceService
 from calmo_pagerduty.access.proofs import PURPOSE, ProofKeys
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
@@ -154,6 +155,10 @@ class Services:
     @cached_property
     def snapshot_reader(self) -> SnapshotReader:
         return SnapshotReader(self.database)
+
+    @cached_property
+    def absence_service(self) -> AbsenceService:
+        return AbsenceService(self.database)
 
     @cached_property
     def scenario_service(self) -> ScenarioService:

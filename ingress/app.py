@@ -49,6 +49,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.health.endpoints(),
         *ingress.reconciliation.endpoints(),
         *ingress.coverage.endpoints(),
+        *ingress.absences.endpoints(),
         *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.drills.endpoints(),

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from bootstrap.services import Services
 from calmo_pagerduty.temporal import client as temporal_client
+from ingress.absences.endpoints import AbsenceEndpoints
 from ingress.api.health import HealthEndpoints
 from ingress.api.keys import ApiKeyEndpoints
 from ingress.api.models import Links
@@ -120,6 +121,7 @@ class Ingress:
         self.health = HealthEndpoints(database, services.settings.instance, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
         self.coverage = CoverageEndpoints(services.snapshot_reader)
+        self.absences = AbsenceEndpoints(database, services.absence_service, services.snapshot_reader)
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)

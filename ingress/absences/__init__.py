@@ -1,1 +1,1 @@
-"""Who is on call when, gaps and readiness over REST."""
+"""Calendars of absences over REST."""

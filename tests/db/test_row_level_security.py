@@ -9,6 +9,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from calmo_pagerduty.absences import store as absences
+from calmo_pagerduty.absences.model import AbsenceCalendar, CalendarFormat
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.contexts import account_cache_store as cache_store, store as contexts
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, SyncedRange
@@ -23,6 +25,7 @@ from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill_store import DrillService
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
@@ -139,6 +142,10 @@ def fill(database: Database, scope: str) -> None:
         scenarios.insert_scenario(transaction, a_saved_scenario(new_id(), connection, "snap", "plan"))
         workload.mark_drafted(transaction, connection, {}, "x", now)
         workload.insert_request(transaction, cover_request(connection, now))
+        absences.upsert_calendar(
+            transaction,
+            AbsenceCalendar(connection, "U1", CalendarFormat.ICS, (), Span(0, 1), (), "x", now),
+        )
         digests.insert_digest(transaction, a_digest(connection), now)
 
     database.write_blocking(write)
