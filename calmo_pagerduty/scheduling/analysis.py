@@ -1,8 +1,9 @@
 """The analysis of schedules: where one to three moves make coming shifts fairer. Pure.
 
 It speaks of schedules only that are uneven by design: somebody has over 1.25 times the share, and a shift or
-more above it. And only if the best moves beat the obvious one: the most loaded person's next shift goes to
-the least loaded.
+more above it. And only if the best moves beat the obvious one: the most loaded person gives the next shift to
+the least loaded, or they swap. The same advice must have beaten it in the past of the account
+(`back_test.py`), as far as that is known.
 """
 
 import math
@@ -19,6 +20,7 @@ from calmo_pagerduty.findings.model import (
 )
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.scheduling.back_test import Adviser, BackTest, Choice, back_test
 from calmo_pagerduty.scheduling.drafts import draft_digest, draft_of
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest, on_call_roster
 from calmo_pagerduty.scheduling.optimisation import Optimisation, best_owners, optimise
@@ -29,7 +31,7 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, Schedule
 from calmo_pagerduty.workload.analysis import inputs_of
 
 ANALYSIS = "scheduling"
-VERSION = 1
+VERSION = 2
 DAYS = 56
 #: Over the share by this much is uneven, as in `calmo_pagerduty/workload/pools.py`.
 MAX_SHARE_RATIO = 1.25
@@ -37,6 +39,7 @@ MAX_SHARE_RATIO = 1.25
 MAX_SCHEDULES = 3
 #: A plan is shown if it gains so much of the present unfairness.
 MIN_GAIN = 0.2
+BEST = "best"
 NODE_LIMIT = 50
 _DAY = 86_400
 
@@ -48,8 +51,13 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
     rows: list[JsonObject] = []
     for _, schedule in uneven[:MAX_SCHEDULES]:
         found = optimise(snapshot, _request(schedule), now, NODE_LIMIT)
-        rows.append(_row(found))
-        findings += _finding(found)
+        plan = _advised(found)
+        tested = (
+            None if plan is None else back_test(snapshot, schedule, now, _adviser(schedule.id, plan.name))
+        )
+        rows.append(_row(found, tested))
+        if plan is not None and tested is not None and tested.may_be_shown:
+            findings.append(_finding(found, plan, tested))
     return AnalysisResult(
         analysis=ANALYSIS,
         version=VERSION,
@@ -67,11 +75,11 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
     )
 
 
-def _request(schedule: Schedule) -> OptimiseRequest:
+def _request(schedule: Schedule, days: int = DAYS) -> OptimiseRequest:
     # By hours alone: weights of nights are opinions that a finding must not depend on.
     return OptimiseRequest(
         schedule=schedule.id,
-        days=DAYS,
+        days=days,
         business_weight=1.0,
         off_weight=1.0,
         sleep_weight=1.0,
@@ -108,6 +116,7 @@ def _most_above(problem: RosterProblem) -> float | None:
 class _Plan(NamedTuple):
     """What is advised: who has which shift, and how it is said."""
 
+    name: str
     text: str
     owners: Mapping[str, str]
     objective: float
@@ -121,6 +130,7 @@ def _advised(found: Optimisation) -> _Plan | None:
         return None
     plans = [
         _Plan(
+            str(plan.steps),
             "One move" if plan.steps == 1 else f"{plan.steps} moves",
             plan.owners,
             plan.objective,
@@ -131,8 +141,10 @@ def _advised(found: Optimisation) -> _Plan | None:
     ]
     owners = best_owners(found)
     count = len(_changed(problem, owners))
-    plans.append(_Plan(f"{count} shifts in other hands", owners, found.best_objective, found.best.gap == 0.0))
-    obvious = _obvious(problem)
+    plans.append(
+        _Plan(BEST, f"{count} shifts in other hands", owners, found.best_objective, found.best.gap == 0.0)
+    )
+    obvious, _ = _obvious(problem)
     for plan in plans:
         gain = (present.objective - plan.objective) / max(present.objective, 1e-9)
         if gain >= MIN_GAIN and plan.objective < obvious - 1e-6:
@@ -140,17 +152,31 @@ def _advised(found: Optimisation) -> _Plan | None:
     return None
 
 
-def _finding(found: Optimisation) -> Iterator[Finding]:
-    plan = _advised(found)
-    if plan is None:
-        return
+def _adviser(schedule_id: str, name: str) -> Adviser:
+    """Return who gives this advice (one move, two, or the best roster) to a schedule, by today's rules."""
+
+    def advise(snapshot: AccountSnapshot, now: int, days: int) -> Choice | None:
+        schedule = next(found for found in snapshot.schedules if found.id == schedule_id)
+        request = _request(schedule, days)
+        if _most_above(on_call_roster(snapshot, request, now).problem) is None:
+            return None
+        found = optimise(snapshot, request, now, NODE_LIMIT)
+        chosen = [plan.owners for plan in found.plans[1:] if str(plan.steps) == name]
+        owners = chosen[0] if chosen else best_owners(found)
+        _, obvious = _obvious(found.roster.problem)
+        return Choice(found.roster, owners, obvious) if _changed(found.roster.problem, owners) else None
+
+    return advise
+
+
+def _finding(found: Optimisation, plan: _Plan, tested: BackTest) -> Finding:
     problem, present = found.roster.problem, found.plans[0]
     changes = len(_changed(problem, plan.owners))
     share, two = (found.share_of_possible(value) for value in (plan.objective, found.plans[-1].objective))
     schedule, draft = found.roster.schedule, draft_of(found.roster, plan.owners)
     gain = (present.objective - plan.objective) / present.objective
-    obvious = _obvious(problem)
-    yield Finding(
+    obvious, _ = _obvious(problem)
+    return Finding(
         code="fairer_swaps",
         key=f"fairer_swaps:{schedule.id}",
         severity=FindingSeverity.LOW,
@@ -171,6 +197,7 @@ def _finding(found: Optimisation) -> Iterator[Finding]:
                     "draft_sha256": None if draft is None else draft_digest(draft),
                 },
             ),
+            Evidence(tested.sentence(), tested.as_json()),
         ),
         recommendation=f"Compute the draft with `what-if optimise {schedule.id}`; apply it by an approval.",
         expected_effect=f"Unfairness falls by {round(100 * gain)} %; {changes} shifts change hands.",
@@ -191,13 +218,27 @@ def _percent(share: float | None) -> str:
     return "an unknown share" if share is None else f"{round(100 * share)} %"
 
 
-def _obvious(problem: RosterProblem) -> float:
-    """Return the objective of the obvious move: the most loaded person's next shift for the least loaded."""
+def _obvious(problem: RosterProblem) -> tuple[float, Mapping[str, str]]:
+    """Return the objective and the new owners of the better obvious move, of the two that people see.
+
+    The most loaded person gives the next shift to the least loaded, or swaps it for that one's next.
+    """
     deviation = deviations(problem, problem.present)
     most = max(deviation, key=lambda user_id: (deviation[user_id], user_id))
     least = min(deviation, key=lambda user_id: (deviation[user_id], user_id))
-    shift = next(shift for shift in problem.shifts if most in problem.present[shift.id])
-    value = objective_of(problem, {**problem.present, shift.id: frozenset({least})})
+    gives, takes = (
+        next((shift for shift in problem.shifts if user_id in problem.present[shift.id]), None)
+        for user_id in (most, least)
+    )
+    if gives is None:
+        return math.inf, {}
+    moves = [{gives.id: least}] if takes is None else [{gives.id: least}, {gives.id: least, takes.id: most}]
+    return min(((_objective(problem, owners), owners) for owners in moves), key=lambda pair: pair[0])
+
+
+def _objective(problem: RosterProblem, owners: Mapping[str, str]) -> float:
+    changed = {shift_id: frozenset({user_id}) for shift_id, user_id in owners.items()}
+    value = objective_of(problem, {**problem.present, **changed})
     return math.inf if value is None else value
 
 
@@ -207,11 +248,12 @@ def _largest(found: Optimisation, owners: Mapping[str, str]) -> float:
     return round(max(map(abs, deviations(problem, {**problem.present, **changed}).values())), 1)
 
 
-def _row(found: Optimisation) -> JsonObject:
+def _row(found: Optimisation, tested: BackTest | None) -> JsonObject:
     return {
         "schedule_id": found.roster.schedule.id,
         "unfairness": [plan.unfairness for plan in found.plans],
         "best_objective": found.best_objective if math.isfinite(found.best_objective) else None,
         "gap": None if found.best.gap is None else round(found.best.gap, 4),
         "stop": found.best.stop,
+        "back_test": None if tested is None else tested.as_json(),
     }

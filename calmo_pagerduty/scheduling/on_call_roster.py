@@ -29,7 +29,7 @@ from calmo_pagerduty.scheduling.roster import (
 )
 from calmo_pagerduty.scheduling.roster_rules import objective_of
 from calmo_pagerduty.scheduling.scenarios import DocumentPart, Named, ScenarioInvalid, Time
-from calmo_pagerduty.scheduling.schedule_edits import people_of
+from calmo_pagerduty.scheduling.schedule_edits import members_of
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Schedule
 from calmo_pagerduty.snapshots.on_call import paged_entries
 
@@ -115,7 +115,12 @@ def on_call_roster(snapshot: AccountSnapshot, request: OptimiseRequest, now: int
         raise ScenarioInvalid(f"schedule: {schedule.name[:60]!r} could not be rendered by PagerDuty")
     start = max(int(request.since.timestamp()) if request.since else now, snapshot.rendered_since)
     window = Span(start, min(start + request.days * _DAY, snapshot.rendered_until))
-    turns = _turns(entry for entry in entries if window.start <= entry.start < window.end)
+    coming = [entry for entry in entries if window.start <= entry.start < window.end]
+    members = members_of(schedule, window.start)
+    # Who only steps in by an override keeps that time, and has no share of the rota.
+    if any(entry.user_id in members for entry in coming):
+        coming = [entry for entry in coming if entry.user_id in members]
+    turns = _turns(coming)
     shifts = tuple(_shift(entries_of, zone, request) for entries_of in turns)
     shifts = tuple(sorted(shifts, key=lambda shift: (shift.start, shift.id)))
     present = {_shift_id(turn): frozenset({turn[0].user_id}) for turn in turns}
@@ -202,7 +207,7 @@ def _people(
 ) -> tuple[RosterPerson, ...]:
     owners = {user_id for people in present.values() for user_id in people}
     left_out = {find_user(snapshot, named).id for named in request.without}
-    pool = people_of(schedule, window.start) | owners
+    pool = members_of(schedule, window.start) | owners
     users = {user.id: user.name for user in snapshot.users}
     history = _history(schedule, pool - left_out, window, zone, request)
     away = snapshot.away()

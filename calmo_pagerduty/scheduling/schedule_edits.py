@@ -35,6 +35,13 @@ Order = tuple[str | None, ...]
 
 def people_of(schedule: Schedule, at: int) -> frozenset[str]:
     """Return who is in a part of the schedule, an override or a custom shift that matters after `at`."""
+    people = {part.user_id for part in schedule.overrides if part.user_id and part.end > at}
+    people |= {part.user_id for part in schedule.custom_shifts if part.user_id and part.end > at}
+    return members_of(schedule, at) | people
+
+
+def members_of(schedule: Schedule, at: int) -> frozenset[str]:
+    """Return who takes turns in a layer or rotation that matters after `at`."""
     layers = (layer for layer in schedule.layers if layer.end is None or layer.end > at)
     events = (
         event
@@ -44,8 +51,6 @@ def people_of(schedule: Schedule, at: int) -> frozenset[str]:
     )
     people = {user_id for layer in layers for user_id in layer.user_ids}
     people |= {member for event in events for member in event.member_ids if member is not None}
-    people |= {part.user_id for part in schedule.overrides if part.user_id and part.end > at}
-    people |= {part.user_id for part in schedule.custom_shifts if part.user_id and part.end > at}
     return frozenset(people)
 
 
