@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.queries import OpenCount
+from ingress.dashboard.on_call import OnCallLine, OnCallLines
 from ingress.dashboard.page import Ask
 
 
@@ -18,9 +19,10 @@ class Headline:
     counts: OpenCount | None
     #: The live stream begins after this change.
     change_id: int
+    on_call: OnCallLine
 
 
-async def headline(ask: Ask) -> Headline:
+async def headline(ask: Ask, lines: OnCallLines) -> Headline:
     """Read the line. Raises StoreUnavailable."""
     caller = ask.caller
     counts, change_id = None, 0
@@ -31,4 +33,5 @@ async def headline(ask: Ask) -> Headline:
                 issue_queries.get_latest_change_id(t),
             )
         )
-    return Headline(caller.who, caller.person is not None, counts, change_id)
+    on_call = await lines.read(caller, ask.now)
+    return Headline(caller.who, caller.person is not None, counts, change_id, on_call)

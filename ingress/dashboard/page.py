@@ -24,6 +24,9 @@ from ingress.parts import Ingress
 T = TypeVar("T")
 Q = TypeVar("Q", bound=BaseModel)
 
+#: Which table of the page is asked for as a file, and of which kind.
+_PARAMETERS_OF_EVERY_PAGE = frozenset({"download", "table"})
+
 
 @dataclass
 class Ask:
@@ -56,7 +59,9 @@ class Ask:
     def query(self, model: type[Q]) -> Q:
         """Parse the address's parameters; those that every page has are left out. Raises ValidationError."""
         values = query_values(self.request, model)
-        return model.model_validate({name: value for name, value in values.items() if name != "download"})
+        return model.model_validate(
+            {name: value for name, value in values.items() if name not in _PARAMETERS_OF_EVERY_PAGE}
+        )
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Read the database within what the caller may see. Raises StoreUnavailable."""

@@ -17,6 +17,7 @@ from ingress.dashboard import security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import ErrorPages
 from ingress.dashboard.frame import headline
+from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Page
 from ingress.dashboard.pages import issues, now
 from ingress.dashboard.rendering import Renderer
@@ -50,6 +51,7 @@ class Dashboard:
         self._renderer = Renderer(self._static)
         self._sessions = Sessions(services.database, self._public_address)
         self._sign_in = SignIn(services.database, self._sessions, self._renderer, self._public_address)
+        self._on_call = OnCallLines(services)
         self._stream = LiveStream(services.database, self._sessions, ingress.issues.closing)
 
     def app(self) -> Starlette:
@@ -98,7 +100,7 @@ class Dashboard:
             title=shown.title or page.title,
             page=page,
             pages=[item for item in PAGES if item.menu and ask.may(item.permission)],
-            headline=await headline(ask),
+            headline=await headline(ask, self._on_call),
             principal=ask.caller,
             may=ask.may,
             csrf=security.csrf_token(secret),

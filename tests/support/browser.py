@@ -22,7 +22,6 @@ NEED_BROWSER = "CALMO_TESTS_NEED_BROWSER"
 #: A folder for screenshots of what tests look at; unset, none are made.
 SCREENSHOTS = "CALMO_TESTS_SCREENSHOTS"
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-THEMES = ("light", "dark")
 #: A phone's and a desk's width.
 WIDTHS = (360, 1280)
 HEIGHT = 900
@@ -71,19 +70,34 @@ class Visit:
         if folder := os.environ.get(SCREENSHOTS):
             await self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
-    async def accessibility_problems(self) -> list[str]:
-        """Return what axe finds wrong with the page, with the elements."""
+    async def looks_wrong(self, name: str) -> list[str]:
+        """Return what is wrong with the page in both themes, and keep pictures of it under this name.
+
+        In the dark only what depends on colours is judged again: all else is the same page.
+        """
+        await self.page.emulate_media(color_scheme="light")
+        await self.screenshot(f"{name}-light")
         # Not as a script element: the page's policy forbids that.
         await self.page.evaluate(AXE.read_text())
-        found = await self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        problems = await self._axe("{resultTypes: ['violations']}")
+        await self.page.emulate_media(color_scheme="dark")
+        await self.screenshot(f"{name}-dark")
+        problems += await self._axe("{runOnly: ['color-contrast']}")
+        size = self.page.viewport_size
+        if (
+            size
+            and (width := await self.page.evaluate("document.documentElement.scrollWidth")) > size["width"]
+        ):
+            problems.append(f"the page is {width} px wide, its window {size['width']} px")
+        return problems
+
+    async def _axe(self, options: str) -> list[str]:
+        found = await self.page.evaluate(f"() => axe.run(document, {options})")
         return [
             f"{violation['id']}: {violation['help']}: {node['html'][:200]}"
             for violation in found["violations"]
             for node in violation["nodes"]
         ]
-
-    async def width_of_content(self) -> int:
-        return int(await self.page.evaluate("() => document.documentElement.scrollWidth"))
 
     @contextlib.contextmanager
     def expecting_problems(self) -> Iterator[None]:

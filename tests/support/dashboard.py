@@ -61,8 +61,8 @@ class DashboardSite:
         self.client.cookies.clear()
         return SignedIn(self, cookie)
 
-    def webhook(self, scope: str = "organization:acme") -> str:
-        return self.doorway.a_webhook(scope=scope)
+    def webhook(self, scope: str = "organization:acme", **columns: Any) -> str:
+        return self.doorway.a_webhook(scope=scope, **columns)
 
     async def an_issue(self, webhook: str, title: str, minutes_ago: float = 5, **fields: Any) -> str:
         """Let an incident begin so long ago; return its id at PagerDuty."""
