@@ -107,14 +107,18 @@ class SignatureVerdict(StrEnum):
     MISMATCH = "mismatch"
 
 
-def judge_unverified(signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int) -> Verdict:
+def judge_unverified(
+    signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int, *, names_pagerduty: bool = False
+) -> Verdict:
     """Return the verdict on a delivery whose signature did not match.
 
-    `strikes` counts the webhook's mismatches that were answered 401 within STRIKE_WINDOW.
+    `strikes` counts the webhook's mismatches that were answered 401 within STRIKE_WINDOW. A delivery without
+    a signature whose sender `names_pagerduty` counts as a mismatch: a proxy that strips the header must not
+    cost the subscription.
     """
     if not armed:
         return Verdict.UNPROVEN
-    if signature is SignatureVerdict.MISSING:
+    if signature is SignatureVerdict.MISSING and not (names_pagerduty and not legacy):
         return Verdict.LEGACY_PAYLOAD if legacy else Verdict.MISSING_SIGNATURE
     if strikes >= MAX_STRIKES:
         return Verdict.GUARDED

@@ -4,11 +4,13 @@ An error holds PagerDuty's message, redacted and cut short, and never the body.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from calmo_pagerduty.kernel.json_values import storable_text
 from calmo_pagerduty.kernel.redaction import redact, redact_secrets
 from calmo_pagerduty.pagerduty.error_table import advice_for, error_class, reason_of_message
 from calmo_pagerduty.pagerduty.errors import NotUnderstood, PagerDutyError, RateLimited, ServerFault
@@ -24,6 +26,8 @@ MAX_DAILY_RETRY_AFTER: Final = timedelta(hours=25)
 CHECK_FIRST_ADVICE: Final = "check whether it took effect before repeating it"
 MAX_MESSAGE_LENGTH: Final = 400
 _DETAILS: Final = 5
+#: How a NUL or a surrogate begins in JSON, or NUL itself. PostgreSQL stores neither in JSON.
+_UNSTORABLE: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,24 @@ def _object(request: ApiRequest, answer: ApiResponse) -> JsonObject:
         value = json.loads(answer.body)
     except (ValueError, RecursionError):
         value = None
+    if _UNSTORABLE.search(answer.body):
+        value = _storable(value)
     if isinstance(value, dict):
         return value
     if isinstance(value, list):
         return {"items": value}
     raise undocumented_response(request, "PagerDuty's answer isn't a JSON object", answer)
+
+
+def _storable(value: Any) -> Any:
+    """Return the JSON value with texts that any database can store: no NUL, no lone surrogate."""
+    if isinstance(value, str):
+        return storable_text(value, len(value))
+    if isinstance(value, dict):
+        return {storable_text(name, len(name)): _storable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_storable(part) for part in value]
+    return value
 
 
 def undocumented_response(

@@ -47,7 +47,13 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterVa
 #: An instant, in UTC, in whole seconds.
 Time = Annotated[AwareDatetime, BeforeValidator(_check_time), AfterValidator(_to_the_second)]
 
-Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
+
+def _without_repetition(ids: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))
+
+
+#: PagerDuty's schema wants each id once.
+Ids = Annotated[tuple[Id, ...], Field(max_length=100), AfterValidator(_without_repetition)]
 Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
 After = Annotated[
     str | None,

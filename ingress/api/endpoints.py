@@ -121,12 +121,21 @@ class PublicEndpoint(EndpointRow, Generic[Answer]):
 
 
 def routes(rows: Sequence[EndpointRow], database: Database) -> list[Route]:
-    """Return Starlette's routes. Starlette answers HEAD wherever a row has GET."""
-    return [Route(row.path, _handler(row, database), methods=[row.method]) for row in rows]
+    """Return Starlette's routes, one per path, so that a 405 names all its methods.
+
+    Starlette answers HEAD wherever a row has GET.
+    """
+    by_path: dict[str, dict[str, EndpointRow]] = {}
+    for row in rows:
+        by_path.setdefault(row.path, {})[row.method] = row
+    return [
+        Route(path, _handler(methods, database), methods=list(methods)) for path, methods in by_path.items()
+    ]
 
 
-def _handler(row: EndpointRow, database: Database) -> Callable[[Request], Awaitable[Response]]:
+def _handler(rows: Mapping[str, EndpointRow], database: Database) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
+        row = rows["GET" if request.method == "HEAD" else request.method]
         return await row.answer(request, database)
 
     return handler

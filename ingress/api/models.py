@@ -1,13 +1,35 @@
 """Base model and models that several endpoints share. The OpenAPI document is made from the models."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from calmo_pagerduty.deliveries.model import Verdict
 
 #: A text to compare with stored texts. PostgreSQL stores no NUL.
 Word = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
+
+
+def _check_instant(value: object) -> object:
+    # pydantic would read 0.5 as half a second after 1970.
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return value
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("give a time with its time zone, such as 2026-03-01T09:00:00Z")
+
+
+_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
+#: An instant from 2000 to 2199, never a number.
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_check_instant),
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
+]
+#: Where a list goes on. An empty text means its beginning.
+Cursor = Annotated[str | None, BeforeValidator(lambda value: value or None)]
 
 
 class Model(BaseModel):

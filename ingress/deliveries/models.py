@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.deliveries.queries import DeliveryFilter, LoggedDelivery, Refusal
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
-from ingress.api.models import Model, Word
+from ingress.api.models import Cursor, Instant, Model, Word
 
 Seq = Annotated[int, Field(ge=1, le=2**62)]
 Remark = Literal["ping", "unknown_type", "best_effort", "stale"]
@@ -94,8 +94,8 @@ class _DeliveryFilterQuery(Model):
     event_type: Annotated[list[Word], Field(default_factory=list)]
     incident: Annotated[list[Word], Field(default_factory=list)]
     remark: Annotated[list[Remark], Field(default_factory=list)]
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
     def filter(self) -> DeliveryFilter:
         return DeliveryFilter(
@@ -116,16 +116,16 @@ class DeliveryExportQuery(_DeliveryFilterQuery):
 
 class DeliveryListQuery(_DeliveryFilterQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: Cursor = None
 
 
 class RefusalListQuery(Model):
     webhook: Annotated[list[Word], Field(default_factory=list)]
     verdict: Annotated[list[Verdict], Field(default_factory=list)]
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: Cursor = None
 
     def filter(self) -> DeliveryFilter:
         return DeliveryFilter(

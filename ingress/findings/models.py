@@ -15,7 +15,7 @@ from calmo_pagerduty.findings.model import Confidence, FindingSeverity
 from calmo_pagerduty.findings.persons import evidence_for, finding_for, is_shown
 from calmo_pagerduty.findings.queries import FindingFilter, FindingPosition
 from calmo_pagerduty.incidents.queries import InvalidCursor
-from ingress.api.models import Model, Word
+from ingress.api.models import Cursor, Model, Word
 
 MAX_REASON = 1000
 Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
@@ -112,7 +112,7 @@ class FindingListQuery(Model):
     #: The id of a service, a policy, a schedule, a team or a user.
     entity: Annotated[list[Word], Field(default=[])]
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: Cursor = None
 
     def filter(self) -> FindingFilter:
         return FindingFilter(

@@ -12,7 +12,7 @@ from calmo_pagerduty.incidents.queries import IssueChange, IssueFilter, IssueOrd
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus, IssueAction
-from ingress.api.models import Links, Model, Word
+from ingress.api.models import Cursor, Links, Model, Word
 from ingress.incidents.response_target_models import ResponseModel
 from workflows import names
 
@@ -132,7 +132,7 @@ class IssueListQuery(Model):
     text: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
     order: IssueOrder = IssueOrder.NEWEST
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: Cursor = None
 
     def filter(self) -> IssueFilter:
         """Return the filter. Raises InvalidScope."""

@@ -3,18 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime
-
 from calmo_pagerduty.reconciliation.store import ReconcileRun
 from calmo_pagerduty.webhooks.examination_store import Examination
 from calmo_pagerduty.webhooks.findings import Level
-from ingress.api.models import Model
+from ingress.api.models import Instant, Model
 
 
 class ReconcileBody(Model):
     """Compare incidents from `since` on. Without it, from shortly before the last run's end."""
 
-    since: AwareDatetime | None = None
+    since: Instant | None = None
 
 
 class ReconcileModel(Model):

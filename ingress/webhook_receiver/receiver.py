@@ -133,7 +133,7 @@ class WebhookReceiver:
         """Verify the raw bytes, then store the delivery or the refusal."""
         signature, version = verify(body, _signature_header(request), webhook.secrets)
         if version is None:
-            return await self._refuse(webhook, signature, body)
+            return await self._refuse(webhook, signature, body, _names_pagerduty(request))
         delivery = _new_delivery(webhook, request, body, version)
         armed = webhook.armed
 
@@ -149,16 +149,20 @@ class WebhookReceiver:
             self._wake()
         return verdict
 
-    async def _refuse(self, webhook: Webhook, signature: SignatureVerdict, body: bytes) -> Verdict:
+    async def _refuse(
+        self, webhook: Webhook, signature: SignatureVerdict, body: bytes, names_pagerduty: bool
+    ) -> Verdict:
         unsigned = signature is SignatureVerdict.MISSING
-        if not unsigned and webhook.id in self._guarded:
-            return Verdict.GUARDED
         legacy = unsigned and is_legacy(body)
+        if webhook.id in self._guarded and (not unsigned or (names_pagerduty and not legacy)):
+            return Verdict.GUARDED
         now = datetime.now(UTC)
 
         def judge(connection: Transaction) -> Verdict:
             strikes = webhooks.count_strikes(connection, webhook.id, now)
-            verdict = judge_unverified(signature, legacy, webhook.armed, strikes)
+            verdict = judge_unverified(
+                signature, legacy, webhook.armed, strikes, names_pagerduty=names_pagerduty
+            )
             is_strike = verdict in (Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME)
             if is_strike or REFUSAL_BUCKETS.try_acquire(webhook.id):
                 digest = hashlib.sha256(body).hexdigest()
@@ -169,6 +173,11 @@ class WebhookReceiver:
         if verdict is Verdict.GUARDED:
             self._guarded[webhook.id] = True
         return verdict
+
+
+def _names_pagerduty(request: Request) -> bool:
+    """Return whether the sender says that it is PagerDuty. Source: PagerDuty's documentation of webhooks."""
+    return request.headers.get("user-agent", "").startswith("PagerDuty-Webhook/")
 
 
 async def _read_body(request: Request) -> bytes | Verdict:

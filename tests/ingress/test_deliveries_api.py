@@ -201,3 +201,17 @@ async def test_a_foreign_delivery_is_as_if_it_were_not_there(doorway: Doorway) -
     said = await doorway.client.post("/api/deliveries/replay", json={"seqs": [foreign]}, headers=shop)
     assert said.json() == {"replayed": 0, "left": {}, "last_seq": None, "more": False}
     assert len(rows(doorway.database, tables.audit)) == 0
+
+
+@pytest.mark.parametrize("path", ["/api/deliveries", "/api/refusals"])
+async def test_a_number_is_no_date_and_an_empty_cursor_is_the_beginning(doorway: Doorway, path: str) -> None:
+    for wrong in ("0.5", "1e3", "1999-01-01T00:00:00Z", "9999-01-01T00:00:00Z"):
+        answer = await ask(doorway, path, until=wrong)
+        assert answer.status_code == 400 and "until" in answer.json()["error"]["message"], wrong
+    assert (await ask(doorway, path, cursor="")).status_code == 200
+
+
+async def test_a_wrong_method_is_told_all_that_a_path_takes(doorway: Doorway) -> None:
+    answer = await doorway.client.put("/api/connections")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}

@@ -119,6 +119,16 @@ async def test_after_two_mismatches_the_next_are_asked_to_come_back(doorway: Doo
     assert len(doorway.kept()) == 4
 
 
+async def test_a_signature_that_a_proxy_strips_is_guarded_like_a_mismatch(doorway: Doorway) -> None:
+    """Three 401s in a row would switch PagerDuty's subscription off for a day."""
+    webhook, stripped = doorway.a_webhook(), {"User-Agent": "PagerDuty-Webhook/V3.0"}
+    statuses = [(await doorway.post(webhook, a_body(), stripped)).status_code for _ in range(4)]
+    assert statuses == [401, 401, 503, 503]
+    assert [(row.verdict, row.reason) for row in doorway.refused()][:2] == [("mismatch", "missing")] * 2
+    assert (await doorway.post(webhook, a_body(), {})).json() == {"verdict": "missing"}
+    assert (await doorway.post(webhook, a_body())).status_code == 202
+
+
 async def test_the_guard_is_of_one_webhook_alone(doorway: Doorway) -> None:
     guarded, other = doorway.a_webhook(), doorway.a_webhook()
     for _ in range(3):

@@ -126,3 +126,8 @@ def test_a_wrong_argument_is_told_in_plain_words(tool: str, arguments: dict[str,
     with pytest.raises(InvalidArguments) as wrong:
         parse_arguments(TOOLS[tool], arguments)
     assert str(wrong.value) == told
+
+
+def test_a_repeated_id_is_asked_for_once() -> None:
+    arguments = parse_arguments(TOOLS["list_incidents"], {"service_ids": ["P2", "P1", "P2"]})
+    assert arguments.model_dump()["service_ids"] == ("P2", "P1")
