@@ -22,7 +22,10 @@ from tests.support.incident_worlds import (
     the_incident,
 )
 
-WORLDS = 400
+#: Each looks at hundreds of worlds.
+pytestmark = pytest.mark.slow
+
+WORLDS = 200
 
 
 def at_most(share: float, of: int) -> float:

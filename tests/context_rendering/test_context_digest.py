@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.test_context_markdown import poisoned
+from tests.support.examples import examples
 from tests.support.sample_context import a_context
 
 
@@ -22,7 +23,7 @@ def stretched(text: str, times: int) -> IncidentContext:
 
 
 @given(st.text(min_size=1).map(lambda text: text * 300), st.integers(1, 60))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(15))
 def test_it_is_small_whatever_there_is(text: str, times: int) -> None:
     assert len(json.dumps(context_digest(stretched(text, times)))) <= MAX_BYTES
 

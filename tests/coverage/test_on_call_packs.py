@@ -18,7 +18,10 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot
 from pagerduty_simulator.packs.on_call import ON_CALL_PACKS, OnCallTruth
 from tests.support.collecting import collecting_from
 
-SEEDS: Final = (1, 2)
+#: Each reads whole accounts over HTTP.
+pytestmark = pytest.mark.slow
+
+SEEDS: Final = (1, pytest.param(2, marks=pytest.mark.torture))
 MANY: Final = range(10, 30)
 #: Findings that say that somebody would not be paged, or that something does not do what it was made for.
 ALARMS: Final = ("policy_gap", "coverage_cliff", "orphaned_override", "first_level_gap", "rendering_differs")

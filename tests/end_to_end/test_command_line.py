@@ -12,6 +12,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.pagerduty.event_types import EventType
 from ingress.cli import app
 from tests.support.builders import an_event, new_id
@@ -63,7 +64,10 @@ async def test_a_created_webhook_takes_signed_deliveries_and_they_become_an_issu
 
 async def test_the_first_api_key_is_private_and_opens_the_api(service: UpProcess) -> None:
     assert stat.S_IMODE((service.folder / "api_key").stat().st_mode) == 0o600
-    async with service.api() as api, httpx.AsyncClient(trust_env=False, timeout=ANSWER) as stranger:
+    async with (
+        service.api() as api,
+        httpx.AsyncClient(trust_env=False, verify=tls_context(), timeout=ANSWER) as stranger,
+    ):
         assert (await api.get("/api/issues")).status_code == 200
         assert (await stranger.get(f"{service.url}/api/issues")).status_code == 401
 

@@ -1,8 +1,10 @@
-"""The demo's responder on Calmo's side finds its incident, whenever that was reopened."""
+"""The demo's responder on Calmo's side finds its incident, whenever that was reopened.
+
+In tests/end_to_end/test_live_table.py it does so in a demo.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -10,9 +12,6 @@ import pytest
 from calmo_pagerduty.clients.requests import ApiRequest, ServerSentEvent
 from calmo_pagerduty.clients.rest import ApiClient
 from ingress.commands.demo_responder import TITLE, DemoResponder
-from tests.support.eventually import eventually
-from tests.support.patience import STORY
-from tests.support.up_process import an_up
 
 Json = dict[str, Any]
 
@@ -53,23 +52,3 @@ def test_it_resolves_the_reopened_incident_once(open_: Sequence[Json], told: Seq
     DemoResponder(cast(ApiClient, api), said.append)._wait_for_issue()
     assert api.calls == ["/api/issues/iss_1/actions", "/api/tools/get_incident"]
     assert said == [f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved"]
-
-
-async def test_one_incident_of_the_demo_is_resolved_from_here_and_seen_resolved_at_pagerduty(
-    tmp_path: Path,
-) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
-        # It has a quarter of a minute, from the reopening until somebody at PagerDuty does it.
-        await up.start("--speed", "2")
-        await up.until_ready()
-
-        async def told() -> bool:
-            return f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved" in up.output
-
-        await eventually(told, within=STORY)
-        (resolved,) = [issue for issue in await up.issues() if issue["title"] == TITLE]
-        timeline = (await up.issue(resolved["id"]))["timeline"]
-    assert resolved["status"] == "resolved"
-    assert [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"][-1:] == [
-        "resolved by first key via Calmo"
-    ]

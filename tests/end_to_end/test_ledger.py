@@ -47,7 +47,18 @@ class Storm:
     weather: Weather
 
 
+#: Every run: each part crashes, Temporal for longer than a request lasts, and the worker freezes once.
 SHORT = Storm(
+    events=200,
+    incidents=40,
+    weather=Weather(
+        seconds=6,
+        crashes={"worker": 1, "ingress": 1, "temporal": 0},
+        longest_crash_seconds=1.0,
+        outages=(("crash", "temporal", 3.0), ("freeze", "worker", 3.0)),
+    ),
+)
+REPEATED = Storm(
     events=300,
     incidents=60,
     weather=Weather(
@@ -76,6 +87,11 @@ LONG = Storm(
 
 async def test_crashes_lose_double_and_twist_nothing(tmp_path: Path, database_url: str) -> None:
     await _weather_the_storm(SHORT, 16, tmp_path, database_url)
+
+
+@pytest.mark.torture
+async def test_repeated_crashes_lose_double_and_twist_nothing(tmp_path: Path, database_url: str) -> None:
+    await _weather_the_storm(REPEATED, 16, tmp_path, database_url)
 
 
 @pytest.mark.torture

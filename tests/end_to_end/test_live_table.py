@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ingress.commands.demo_responder import TITLE
 from tests.end_to_end.test_up import the_demo_is_over
 from tests.support.eventually import eventually
 from tests.support.patience import PROGRAM
@@ -38,28 +39,41 @@ async def until_ended(up: UpProcess) -> None:
     assert up.running.returncode == 0
 
 
-async def play_the_demo(up: UpProcess, terminal: Terminal) -> None:
+async def play_the_demo(up: UpProcess, terminal: Terminal, speed: int) -> None:
     # Else these say how large the window is, and not the window itself: pytest-xdist sets both.
     sizes = {"COLUMNS", "LINES"}
     environment = {name: value for name, value in up.environment.items() if name not in sizes}
-    await terminal.run([CALMO, "up", *up.options, "--speed", "50"], environment)
+    await terminal.run([CALMO, "up", *up.options, "--speed", str(speed)], environment)
     up.process = terminal.process
     await until_shown(terminal, "is up after")
     await the_demo_is_over(up)
+
+
+async def resolved_from_here(up: UpProcess, terminal: Terminal) -> None:
+    await until_shown(terminal, f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved")
+    (resolved,) = [issue for issue in await up.issues() if issue["title"] == TITLE]
+    timeline = (await up.issue(resolved["id"]))["timeline"]
+    assert resolved["status"] == "resolved"
+    said = [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"]
+    assert said[-1:] == ["resolved by first key via Calmo"]
 
 
 @pytest.mark.parametrize("columns", [140, 60])
 async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_workflow(
     tmp_path: Path, columns: int
 ) -> None:
+    """In the wide one, an incident is also resolved from here and seen resolved at PagerDuty. At speed 2
+    there is a quarter of a minute for that, from the reopening until somebody at PagerDuty does it.
+    """
     up = UpProcess(tmp_path / "data", tmp_path, environment_with(tmp_path, TERM="xterm-256color"))
     async with a_terminal(columns=columns) as terminal:
-        await play_the_demo(up, terminal)
+        await play_the_demo(up, terminal, speed=2 if columns == 140 else 50)
         issues = await up.issues()
         family = up.family()
         await until_in_table(terminal, [issue[shown] for issue in issues for shown in SHOWN])
         # The wide terminal's user presses Ctrl-C, the narrow one's closes the window.
         if columns == 140:
+            await resolved_from_here(up, terminal)
             terminal.press(CTRL_C)
             await until_shown(terminal, "stopped; everything is kept in", within=PROGRAM)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.builders import an_event, new_id
 from tests.support.eventually import eventually
@@ -76,7 +77,7 @@ async def test_the_callers_surroundings_do_not_matter(demo: UpProcess) -> None:
     ui = f"http://127.0.0.1:{demo.ui_port}"
     for issue in await demo.issues():
         assert issue["workflow_url"].startswith(f"{ui}/namespaces/default/")
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls_context(), timeout=ANSWER) as http:
         assert (await http.get(f"{ui}/")).status_code == 200
 
 

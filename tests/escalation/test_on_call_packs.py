@@ -17,6 +17,9 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot
 from pagerduty_simulator.packs.on_call import ON_CALL_PACKS, OnCallTruth
 from tests.support.collecting import collecting_from
 
+#: Each reads whole accounts over HTTP.
+pytestmark = pytest.mark.slow
+
 MANY: Final = range(10, 30)
 #: The code that must be found for each planted fault.
 CODE_OF_FAULT: Final[Mapping[str, str]] = {

@@ -32,6 +32,9 @@ PROGRAM = """
 import atexit, sys
 atexit.register(lambda: print(*{name.partition(".")[0] for name in sys.modules}, file=sys.__stdout__))
 from ingress.cli import main
+
+#: Each starts a program of its own.
+pytestmark = pytest.mark.slow
 main()
 """
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.db import tables
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.incidents import store as issues
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType
@@ -76,7 +77,8 @@ def a_change(ingress: IngressProcess, scope: str = SHOP, incident: str | None = 
     webhook = make_webhook(ingress.database, ingress.keyring, scope=scope)
     body = body_of(an_event(EventType.TRIGGERED, incident))
     url = f"{ingress.url}/webhooks/pagerduty/{webhook}"
-    assert httpx.post(url, content=body, headers=headers_for(body), timeout=ANSWER).status_code == 202
+    answer = httpx.post(url, content=body, headers=headers_for(body), verify=tls_context(), timeout=ANSWER)
+    assert answer.status_code == 202
     save_pending(ingress.database)
     return incident
 

@@ -79,7 +79,7 @@ def assert_nothing_is_told_twice(system: System) -> None:
 async def test_a_comparison_heals_a_quarter_of_all_webhooks_lost_and_a_second_one_changes_nothing(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await lose_and_heal(system, monkeypatch, incidents=40, events=240, lost=60)
+    await lose_and_heal(system, monkeypatch, incidents=20, events=120, lost=30)
 
 
 @pytest.mark.torture

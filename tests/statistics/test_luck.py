@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom, chi2
 
 from calmo_pagerduty.statistics.luck import gini_by_chance, holm_adjusted, judge_luck, poisson_dispersion
 
@@ -36,6 +35,8 @@ def test_seventeen_pages_of_thirty_are_not_luck() -> None:
 
 
 def test_the_band_is_the_binomial_one_and_follows_the_time_on_call() -> None:
+    from scipy.stats import binom
+
     test = judge_luck((3, 1), singles(30, 10))
     assert test is not None
     low, high = binom.ppf((0.025, 0.975), 40, 0.75)
@@ -82,6 +83,8 @@ def test_in_accounts_where_only_chance_decides_one_in_twenty_is_called_unlucky()
 
 
 def test_the_horse_kicks_of_ten_corps_are_poisson() -> None:
+    from scipy.stats import chi2
+
     counts = [kicks for kicks, years in enumerate((109, 65, 22, 3, 1)) for _ in range(years)]
     result = poisson_dispersion(counts)
     assert result is not None

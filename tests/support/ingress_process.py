@@ -16,6 +16,7 @@ import httpx
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.settings import Settings
 from tests.support.doors import make_key
@@ -49,7 +50,7 @@ class IngressProcess:
 
     def counted(self, verdict: str) -> float:
         headers = make_key(self.database, ["metrics:read"])
-        text = httpx.get(f"{self.url}/metrics", headers=headers, timeout=ANSWER).text
+        text = httpx.get(f"{self.url}/metrics", headers=headers, verify=tls_context(), timeout=ANSWER).text
         found = re.search(rf'calmo_deliveries_total{{verdict="{verdict}"}} (\S+)', text)
         return float(found[1]) if found else 0.0
 
@@ -58,7 +59,8 @@ class IngressProcess:
 
     def is_well(self) -> bool:
         return (
-            self.child.poll() is None and httpx.get(f"{self.url}/healthz", timeout=ANSWER).status_code == 200
+            self.child.poll() is None
+            and httpx.get(f"{self.url}/healthz", verify=tls_context(), timeout=ANSWER).status_code == 200
         )
 
 
@@ -104,7 +106,7 @@ def _wait_until_ready(ingress: IngressProcess, folder: Path) -> None:
     deadline = time.monotonic() + PROGRAM
     while ingress.child.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{ingress.url}/healthz", timeout=ANSWER).status_code == 200:
+            if httpx.get(f"{ingress.url}/healthz", verify=tls_context(), timeout=ANSWER).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)

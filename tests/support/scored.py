@@ -12,7 +12,8 @@ from pagerduty_simulator.packs.catalogue import PACKS
 from pagerduty_simulator.packs.truth import GroundTruth, PackWorld
 from tests.support.surroundings_of import surroundings_of
 
-WORLDS = 40
+#: How many worlds of each kind are looked at in every run, and how many by `make torture`.
+FEW, MANY = 12, 40
 _BEGIN = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 #: By the name of what is looked at.
@@ -41,10 +42,10 @@ class Scored(NamedTuple):
 
 
 @cache
-def scored(name: str, *, placebo: bool = False) -> tuple[Scored, ...]:
+def scored(name: str, worlds: int, *, placebo: bool = False) -> tuple[Scored, ...]:
     """Return the worlds of one kind: at all hours of the week, as incidents come."""
     found = []
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         moment = _BEGIN + seed * timedelta(hours=13, minutes=7)
         world = _MAKERS[name](now=lambda at=moment: at, seed=seed, placebo=placebo)
         around = surroundings_of(world.account, world.truth.incident_id)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calmo_pagerduty.http_client import AsyncClient, HTTPError
+from calmo_pagerduty.http_client import AsyncClient, HTTPError, tls_context
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer, isolated_environment
 from tests.support.eventually import eventually
@@ -148,7 +148,7 @@ class Service:
 
     async def _is_ready(self) -> bool:
         self.check_all_run()
-        async with AsyncClient(trust_env=False) as http:
+        async with AsyncClient(trust_env=False, verify=tls_context()) as http:
             try:
                 return str((await http.get(f"{self.url}/readyz")).json()["temporal"]) == "ok"
             except HTTPError:

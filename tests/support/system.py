@@ -56,6 +56,8 @@ from workflows.reconcile import ReconcileStart
 Json = dict[str, Any]
 #: How long a context waits for more reasons, where a test isn't about that.
 SOON = timedelta(milliseconds=50)
+#: For how many seconds a call may hold its answer back until it is done: on a busy machine that takes long.
+LONGEST_WAIT = 60
 _OPEN = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 
 
@@ -129,7 +131,7 @@ class System:
     async def call(self, tool: str, headers: Mapping[str, str] | None = None, **body: Any) -> httpx.Response:
         """POST /api/tools/{tool}; arguments beside `connection`, `idempotency_key`, `wait_seconds`."""
         own = _taken(body, "connection", "idempotency_key", "wait_seconds")
-        request = {"connection": self.connection_id, **own, "arguments": body}
+        request = {"connection": self.connection_id, "wait_seconds": LONGEST_WAIT, **own, "arguments": body}
         return await self.http.post(
             f"/api/tools/{tool}", json=request, headers=headers or self.headers, timeout=ANSWER
         )
@@ -229,7 +231,7 @@ class System:
         own = _taken(arguments, "idempotency_key", "wait_seconds")
         return await self.http.post(
             f"/api/issues/{self.ref(incident_id).issue_id}/actions",
-            json={"action": action, "arguments": arguments, **own},
+            json={"action": action, "arguments": arguments, "wait_seconds": LONGEST_WAIT, **own},
             headers=headers or self.headers,
             timeout=ANSWER,
         )

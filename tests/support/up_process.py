@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.processes import free_port
 from tests.support.builders import body_of, headers_for
 from tests.support.eventually import eventually
@@ -137,7 +138,9 @@ class UpProcess:
 
     def api(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=ANSWER)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, trust_env=False, verify=tls_context(), timeout=ANSWER
+        )
 
     async def calmo(self, *arguments: str, stdin: bytes = b"", **variables: str) -> Finished:
         return await calmo(*arguments, environment={**self.environment, **variables}, stdin=stdin)
@@ -191,7 +194,7 @@ async def deliver(url: str, payload: dict[str, Any], secret: bytes) -> int:
     async def answered() -> int:
         return (await http.post(url, content=body, headers=headers_for(body, secret))).status_code
 
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls_context(), timeout=ANSWER) as http:
         return await eventually(answered, lambda status: status not in {429, 503})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.processes import free_port
 from ingress.app import build_app
 from ingress.parts import Ingress
@@ -80,7 +81,9 @@ async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIt
         await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
         forwarding = asyncio.create_task(ingress.forwarder.run())
         stack.push_async_callback(_stopped, forwarding)
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=ANSWER))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=url, verify=tls_context(), timeout=ANSWER)
+        )
         yield WebhookService(tools, ingress, url, http)
 
 

@@ -8,6 +8,7 @@ import pytest
 from mcp import MCPError
 
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.tools.catalogue import TOOLS
 from tests.support.mcp_text import text_of
 from tests.support.parts import Parts
@@ -36,7 +37,7 @@ async def test_a_live_stream_shows_nothing_foreign(service: System, keyring: Key
     for scope in (ACME, ROBIN, BANK):
         last = await make_world(service, keyring, scope)
     headers = service.a_key(scopes=[BANK])
-    async with served(service) as url, httpx.AsyncClient(timeout=ANSWER) as http:
+    async with served(service) as url, httpx.AsyncClient(verify=tls_context(), timeout=ANSWER) as http:
         async with http.stream("GET", f"{url}/api/issues/events?after=0", headers=headers) as answer:
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):

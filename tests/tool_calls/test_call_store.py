@@ -20,6 +20,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from tests.support.argument_strategies import arguments_of
 from tests.support.call_records import ACME, NOW, ROBIN, a_call, decide, file, filed, finish, get, hours
 from tests.support.doors import rows
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.each_database
 
@@ -80,7 +81,9 @@ def test_a_time_of_another_zone_is_the_same_moment(database: Database, connectio
     assert {call.created_at, call.decided_at, call.first_attempt_at, call.finished_at} == {NOW}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_any_tools_arguments_keep_their_hash_in_the_database(
     database: Database, connection_id: str, data: st.DataObject

@@ -71,7 +71,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hurried")
 async def test_nothing_is_doubled_and_nothing_lost(service: System) -> None:
-    await write_through_faults(service, writes=120, seed=7)
+    await write_through_faults(service, writes=60, seed=7)
 
 
 @pytest.mark.torture

@@ -89,7 +89,7 @@ def all_ended(calls: tuple[ToolCall, ...]) -> bool:
 
 
 async def test_connections_share_the_time_and_none_is_limited_by_pagerduty(start_hurried: Start) -> None:
-    await call_from_three_connections(await start_hurried(2), calls=150, per_minute=SHARE * 2)
+    await call_from_three_connections(await start_hurried(2), calls=60, per_minute=SHARE * 2)
 
 
 @pytest.mark.torture

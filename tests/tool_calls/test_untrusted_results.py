@@ -53,15 +53,18 @@ def order_for(service: System, incident: str, tool: str, arguments: dict[str, st
 
 
 def poison(service: System) -> list[str]:
-    """Put 60 orders into titles and into notes; returns the incidents."""
+    """Put an order in each disguise, and in all each order, into titles and into notes; return the incidents.
+
+    What is done with an order does not depend on its disguise, so there is no need of each in each.
+    """
     poisoned = []
-    for disguise in DISGUISES:
-        for tool, arguments in ORDERS:
-            incident = service.an_incident()
-            text = disguise.format(order=order_for(service, incident, tool, arguments))
-            service.site.account.retitle(incident, text)
-            service.site.account.annotate(incident, text)
-            poisoned.append(incident)
+    for number, disguise in enumerate((*DISGUISES, *DISGUISES)):
+        tool, arguments = ORDERS[number % len(ORDERS)]
+        incident = service.an_incident()
+        text = disguise.format(order=order_for(service, incident, tool, arguments))
+        service.site.account.retitle(incident, text)
+        service.site.account.annotate(incident, text)
+        poisoned.append(incident)
     return poisoned
 
 
@@ -105,13 +108,13 @@ async def test_by_default_an_obedient_agent_writes_nothing(service: System) -> N
     incidents = poison(service)
     async with served(service) as url, agent(url, service.headers) as client:
         done = await obey_everything(client, incidents)
-    assert len(done) == 2 * len(incidents) == 120
+    assert len(done) == 2 * len(incidents) == 48
     assert all(result.is_error for result in done)
     assert writes_at_pagerduty(service) == []
     assert {incident.status for incident in service.site.account.incidents.values()} == {"triggered"}
-    assert len(service.site.account.incidents) == 60
+    assert len(service.site.account.incidents) == len(incidents)
     refused = [record for record in await service.audited() if record["outcome"] == "refused"]
-    assert (len(refused), {record["face"] for record in refused}) == (120, {"mcp"})
+    assert (len(refused), {record["face"] for record in refused}) == (48, {"mcp"})
 
 
 async def test_with_approvals_an_obedient_agent_writes_nothing_without_a_person(service: System) -> None:
@@ -121,9 +124,9 @@ async def test_with_approvals_an_obedient_agent_writes_nothing_without_a_person(
     async with served(service) as url, agent(url, service.headers) as client:
         done = await obey_everything(client, incidents)
     assert {data_of(result)["state"] for result in done} == {"waiting"}
-    assert len(done) == 120
+    assert len(done) == 48
     assert writes_at_pagerduty(service) == []
-    assert len(service.site.account.incidents) == 60
+    assert len(service.site.account.incidents) == len(incidents)
 
 
 async def test_the_same_agent_does_write_where_it_may(service: System) -> None:

@@ -12,6 +12,7 @@ from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import CallContext, Tool
 from tests.support.argument_strategies import arguments_of
 from tests.support.contract import needs_reference, operation_of, spec
+from tests.support.examples import examples
 from tests.support.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there
 
 pytestmark = needs_reference
@@ -51,7 +52,7 @@ def something_there(asked: ApiRequest | ListRequest) -> Answer:
 
 
 @EVERY
-@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_each_request_is_documented(tool: Tool, data: st.DataObject) -> None:
     try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from calmo_pagerduty.http_client import tls_context
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.clocks import ManualClock, ScaledClock
 from pagerduty_simulator.furnished_shop import furnished_shop
@@ -49,6 +50,6 @@ async def site(account: Account, clock: ManualClock) -> AsyncIterator[AccountSit
 async def api(site: AccountSite) -> AsyncIterator[Api]:
     async with (
         running_rest_api(site) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=tls_context(), timeout=ANSWER) as http,
     ):
         yield Api(site, http)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from calmo_pagerduty.http_client import tls_context
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.packs.random_on_call import pages_of_case, random_cases, random_on_call
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
@@ -28,7 +29,7 @@ async def test_a_random_account_is_answered_as_the_document_says(seed: int) -> N
     schedules = account.belongings.schedules.values()
     async with (
         running_rest_api(site) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=tls_context(), timeout=ANSWER) as http,
     ):
         api = Api(site, http)
         for operation, path, query in (
