@@ -29,7 +29,7 @@ test: .venv/.installed ## Run all tests with real parts, four files at a time
 
 .PHONY: test-fast
 test-fast: .venv/.installed ## Run the tests that need no server: rules, stores on SQLite, the API
-	@$(BIN)/python -m pytest --fast -q -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --fast -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv/.installed ## Check format, lint, types and import contracts
