@@ -25,10 +25,14 @@ FINDINGS_WRITE = "findings:write"
 #: What single persons did or bear: hours, nights, pages. Without it, reports show teams (`access.persons`).
 PERSONS_READ = "persons:read"
 
+#: Users' e-mail addresses and phone numbers, unmasked. `persons:read` is about what people did; this is for
+#: who must reach them.
+PERSONAL_READ = "personal:read"
+
 #: All permissions. The first key, which `up` makes, has them.
 ALL_PERMISSIONS = (
     ISSUES_READ, METRICS_READ, WEBHOOKS_READ, WEBHOOKS_WRITE, CONNECTIONS_READ, CONNECTIONS_WRITE,
     CONNECTIONS_ADMIN, TOOLS_READ, TOOLS_WRITE, APPROVALS_WRITE, AUDIT_READ,
     DELIVERIES_READ, DELIVERIES_BODY, KEYS_WRITE,
-    FINDINGS_READ, FINDINGS_WRITE, PERSONS_READ, TOOLS_TEMPORAL,
+    FINDINGS_READ, FINDINGS_WRITE, PERSONS_READ, PERSONAL_READ, TOOLS_TEMPORAL,
 )  # fmt: skip

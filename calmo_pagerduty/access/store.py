@@ -194,6 +194,11 @@ def mark_used(tx: Transaction, key_id: str, now: datetime) -> None:
     tx.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
 
 
+def mark_untrusted_read(tx: Transaction, key_id: str, now: datetime | None) -> None:
+    """Save when an agent last read foreign texts with a key; None clears the mark."""
+    tx.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(untrusted_read_at=now))
+
+
 def list_key_ids_of_owner(tx: Transaction, owner: str) -> tuple[str, ...]:
     """Return the ids of all keys of one owner, also of those that are no longer valid."""
     return tuple(tx.execute(sa.select(api_keys.c.id).where(api_keys.c.owner == owner)).scalars())

@@ -7,7 +7,9 @@ from typing import Any
 
 from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.audit_store import NewAuditRow
+from calmo_pagerduty.access.permissions import PERSONAL_READ
 from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.access.untrusted import has_read_untrusted
 from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.batcher import Batcher
@@ -17,10 +19,17 @@ from calmo_pagerduty.kernel.nearest_name import nearest_hint
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.arguments import parse_arguments
+from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Arguments, Tool
 from calmo_pagerduty.tools.permissions import Judgement, PrincipalRights, judge
+
+#: What a key without the permission for personal data is told.
+NO_PERSONAL_DATA = Judgement(
+    False,
+    f"key {PERSONAL_READ}",
+    f"addresses and numbers are shown unmasked only to keys with the permission {PERSONAL_READ}",
+)
 
 
 class NoSuchTool(Exception):
@@ -93,7 +102,8 @@ class ToolAuthorizer:
         if tool is None:
             raise NoSuchTool(f"there is no tool {tool_name[:60]!r}{nearest_hint(tool_name, TOOLS)}")
         connection = await self._database.read(lambda tx: resolve_connection(tx, caller, connection_id))
-        rights = PrincipalRights(caller.permissions, caller.teams)
+        is_agent = channel is Channel.MCP and has_read_untrusted(caller.untrusted_read_at, datetime.now(UTC))
+        rights = PrincipalRights(caller.permissions, caller.teams, is_agent)
         judgement = judge(tool, rights, connection.rules, connection.facts)
         if not judgement.allowed:
             sha256 = arguments_sha256(tool.name, _plain_arguments(arguments))
@@ -102,6 +112,12 @@ class ToolAuthorizer:
         valid = parse_arguments(tool, arguments)
         given = valid.model_dump(mode="json", exclude_unset=True)
         sha256 = arguments_sha256(tool.name, given)
+        about = valid.personal_data_of
+        if about is not None and PERSONAL_READ not in caller.permissions:
+            await self._audit(
+                caller, channel, connection, tool, sha256, NO_PERSONAL_DATA, "refused", about=about
+            )
+            raise CallRefused(NO_PERSONAL_DATA)
         return Admission(caller, channel, connection, tool, valid, given, sha256, judgement)
 
     async def create_call(
@@ -133,6 +149,7 @@ class ToolAuthorizer:
             admission.judgement,
             outcome,
             took,
+            admission.arguments.personal_data_of,
         )
 
     async def _audit(
@@ -145,9 +162,11 @@ class ToolAuthorizer:
         judgement: Judgement,
         outcome: str,
         took: timedelta | None = None,
+        about: str | None = None,
     ) -> None:
         record = {
             **_audit_fields(caller, channel, connection, tool.name, sha256),
+            **_about(about),
             "decision": "allowed" if judgement.allowed else "refused",
             "rule": judgement.rule,
             "outcome": outcome,
@@ -171,9 +190,24 @@ def audit_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **m
         "approver": call.approver,
         "outcome": outcome,
         "duration_ms": None,
+        **_about(personal_data_of(call)),
         **more,
     }
     audit.insert_audit_row(tx, str(call.scope), now, record)
+
+
+def personal_data_of(call: ToolCall) -> str | None:
+    """Return the id of the user whose addresses and numbers the call asks for; None if nobody's."""
+    tool = TOOLS.get(call.tool)
+    try:
+        return None if tool is None else parse_arguments(tool, call.arguments).personal_data_of
+    except InvalidArguments:
+        return None
+
+
+def _about(person: str | None) -> Mapping[str, Any]:
+    """Return the audit's trace of the person whose addresses and numbers were asked for."""
+    return {} if person is None else {"personal_data_of": person}
 
 
 def _insert_call(

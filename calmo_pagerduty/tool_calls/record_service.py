@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.permissions import APPROVALS_WRITE, TOOLS_TEMPORAL
+from calmo_pagerduty.access.permissions import APPROVALS_WRITE, PERSONAL_READ, TOOLS_TEMPORAL
 from calmo_pagerduty.access.persons import is_same_person, normalize_person
 from calmo_pagerduty.access.proofs import InvalidProof, ProofKeys
 from calmo_pagerduty.connections import store as connections
@@ -18,12 +18,14 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.authorization_service import (
+    NO_PERSONAL_DATA,
     CallRefused,
     CapReached,
     NoSuchConnection,
     NoSuchTool,
     ToolAuthorizer,
     audit_call,
+    personal_data_of,
 )
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256
 from calmo_pagerduty.tool_calls.observer import CallObserver
@@ -32,7 +34,7 @@ from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import CallContext
-from calmo_pagerduty.tools.permissions import Judgement, PrincipalRights, judge
+from calmo_pagerduty.tools.permissions import UNTRUSTED_RULE, Judgement, PrincipalRights, judge
 
 CREATION_REFUSALS = (
     NoSuchTool,
@@ -294,6 +296,8 @@ def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, n
         return Judgement(False, "key", "the API key that asked for it is not valid any more")
     if call.arguments_sha256 != arguments_sha256(call.tool, call.arguments):
         return Judgement(False, "arguments", "the arguments are not those that were asked for")
+    if personal_data_of(call) is not None and PERSONAL_READ not in caller.permissions:
+        return NO_PERSONAL_DATA
     judgement = judge(
         tool, PrincipalRights(caller.permissions, caller.teams), connection.rules, connection.facts
     )
@@ -347,6 +351,8 @@ def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: 
             )
         is_same = caller.key_id == call.key_id or _is_requesters_person(tx, call, caller.person)
         name = caller.person
+        if decision.approve and caller.key_id == call.key_id and call.rule.startswith(UNTRUSTED_RULE):
+            raise NotTheirs("an agent's key approves nothing that waits for a person to look at it")
     if decision.approve and is_same and call.scope.kind is ScopeKind.ORGANIZATION:
         raise NotTheirs("nobody approves what they asked for: another person of the organisation must")
     return name

@@ -20,6 +20,11 @@ class Arguments(FrozenModel):
         frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True
     )
 
+    @property
+    def personal_data_of(self) -> str | None:
+        """The id of the user whose addresses and numbers are asked for unmasked; None if nobody's are."""
+        return None
+
 
 class CallContext(FrozenModel):
     """What a tool's plan needs to know about its call, in addition to the arguments."""

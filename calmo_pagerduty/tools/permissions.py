@@ -26,6 +26,10 @@ READ_ONLY_ROLES = frozenset({"read_only_user", "read_only_limited_user"})
 DEFAULT_WRITES_PER_HOUR = 60
 
 
+#: Begins the rule of a call that waits since its agent has read foreign texts.
+UNTRUSTED_RULE = "after untrusted text:"
+
+
 class Switch(StrEnum):
     """What a permission says of the tools that it selects."""
 
@@ -49,6 +53,8 @@ class ConnectionRules(FrozenModel):
     teams: Mapping[str, Switches] = {}
     #: Writes of these risks wait for a person's approval.
     approve: frozenset[Risk] = frozenset({Risk.HIGH})
+    #: Agents that have read foreign texts make writes of medium risk without an approval.
+    medium_after_untrusted: bool = False
     approval_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24.0
     #: How many writes each tool may make in an hour, and exceptions by tool.
     writes_per_hour: Annotated[int, Field(ge=0, le=100_000)] = DEFAULT_WRITES_PER_HOUR
@@ -80,6 +86,8 @@ class PrincipalRights:
 
     permissions: frozenset[str]
     teams: tuple[str, ...] = ()
+    #: True for an agent that has read texts of people and machines outside.
+    has_read_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,11 @@ def judge(tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: To
         return refusal
     needs_approval = tool.access is Access.WRITE and tool.risk in rules.approve
     for origin, selector in _switches_for(tool, caller, rules, Switch.ALLOW):
-        return Judgement(True, f"{origin} {selector}", f"{origin} switches {selector} on", needs_approval)
+        rule, words = f"{origin} {selector}", f"{origin} switches {selector} on"
+        if _waits_after_untrusted(tool, caller, rules):
+            why = f"{words}; it waits for a person, since the agent has read texts from outside"
+            return Judgement(True, f"{UNTRUSTED_RULE} {rule}", why, True)
+        return Judgement(True, rule, words, needs_approval)
     if tool.access is Access.READ:
         return Judgement(True, "default", "reads are on by default")
     return Judgement(
@@ -110,6 +122,13 @@ def judge(tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: To
         f"writes are off by default: an administrator may switch on tool:{tool.name}, "
         f"category:{tool.category} or risk:{tool.risk} for this connection",
     )
+
+
+def _waits_after_untrusted(tool: Tool, caller: PrincipalRights, rules: ConnectionRules) -> bool:
+    """Source: "taint": who may have taken foreign texts for instructions acts only under a person's eyes."""
+    if not caller.has_read_untrusted or tool.access is not Access.WRITE:
+        return False
+    return tool.risk is Risk.HIGH or not rules.medium_after_untrusted
 
 
 def selectors_of(tool: Tool) -> tuple[str, str, str]:
@@ -140,6 +159,7 @@ def enables_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
     caps = {*before.tool_writes_per_hour, *after.tool_writes_per_hour}
     return (
         looser
+        or (after.medium_after_untrusted and not before.medium_after_untrusted)
         or any(after.cap(tool) > before.cap(tool) for tool in caps)
         or after.approval_hours > before.approval_hours
         or _is_loosened(before.switches, after.switches)

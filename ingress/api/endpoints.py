@@ -19,6 +19,7 @@ from calmo_pagerduty.db.database import Database
 from ingress.api.authentication import authenticate
 from ingress.api.errors import BodyTooLarge
 from ingress.api.models import Model
+from ingress.api.untrusted_reads import save_read_of_request
 
 MAX_BODY_BYTES = 256 * 1024
 #: Methods with parameters in the query. The other methods have a body.
@@ -97,7 +98,9 @@ class Endpoint(EndpointRow, Generic[Input, Answer]):
         handler's errors.
         """
         principal = await authenticate(database, request, self.permission)
-        return self.response(await self.handler(request, principal, await self._parse_input(request)))
+        answer = await self.handler(request, principal, await self._parse_input(request))
+        await save_read_of_request(database, principal, request, self.path)
+        return self.response(answer)
 
     async def _parse_input(self, request: Request) -> Input:
         if self.takes is NoInput:

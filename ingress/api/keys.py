@@ -14,6 +14,8 @@ from calmo_pagerduty.access.store import KeyRow, Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
+from calmo_pagerduty.tool_calls.model import Channel
+from ingress.api.calls import channel_of
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require
@@ -44,6 +46,8 @@ class ApiKeyModel(Model):
     last_used_at: datetime | None
     #: One of the service's own keys, which admit no request.
     is_service: bool
+    #: When an agent last read texts from outside with it, through MCP.
+    untrusted_read_at: datetime | None
 
 
 class ApiKeyListModel(Model):
@@ -113,6 +117,16 @@ class ApiKeyEndpoints:
             ),
             Endpoint(
                 "DELETE",
+                "/api/api-keys/{id}/untrusted",
+                "Forget that an agent has read texts from outside with the key",
+                Json(ApiKeyModel),
+                permission=KEYS_WRITE,
+                takes=NoInput,
+                handler=self.clear,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "DELETE",
                 "/api/api-keys/{id}",
                 "Revoke an API key, and all keys that were made with it",
                 Json(ApiKeyModel),
@@ -122,6 +136,22 @@ class ApiKeyEndpoints:
                 statuses=NOT_FOUND,
             ),
         ]
+
+    async def clear(self, request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyModel:
+        """DELETE /api/api-keys/{id}/untrusted: a person says that the agent behind the key begins anew."""
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ApiKeyModel:
+            key = _get_key(transaction, principal, request.path_params["id"])
+            _check_change(principal, key)
+            if principal.person is None or principal.key_id == key.id or channel_of(request) is Channel.MCP:
+                raise NotPermitted("only a person clears the mark of an agent's key, with a key of their own")
+            if key.untrusted_read_at is not None:
+                api_keys.mark_untrusted_read(transaction, key.id, None)
+                _audit(transaction, principal, key, "untrusted mark cleared", now)
+            return _model(_get_key(transaction, principal, key.id))
+
+        return await self._database.write(write)
 
     async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""

@@ -92,6 +92,21 @@ def rotate(
     emit(made, as_json, lambda new_key: new_key["key"])
 
 
+@app.command("clear-untrusted")
+def clear_untrusted(
+    key: Annotated[str, typer.Argument(help="The key's id: the part after calmo_")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Forget that an agent has read texts from outside with a key, such as when its agent begins anew.
+
+    Until then, or for twelve hours, its writes through MCP wait for a person.
+    """
+    path = f"/api/api-keys/{quote(key, safe='')}/untrusted"
+    cleared = client_of(data_dir).send("DELETE", path)
+    emit(cleared, as_json, lambda cleared: f"cleared: {cleared['id']} ({cleared['name']})")
+
+
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="The key's id: the part after calmo_")],

@@ -142,6 +142,12 @@ def permit(
     approve: Annotated[
         str | None, typer.Option(help="Risks that need a person's approval, separated by commas; or none")
     ] = None,
+    medium_after_untrusted: Annotated[
+        bool | None,
+        typer.Option(
+            help="Agents that have read texts from outside write at medium risk without an approval"
+        ),
+    ] = None,
     writes_per_hour: Annotated[int | None, typer.Option(min=0, help="Limit for each tool")] = None,
     context_note: Annotated[
         bool | None,
@@ -160,6 +166,8 @@ def permit(
             raise NoSuchSwitch(f"there is no switch {selector!r} to clear{nearest_hint(selector, switches)}")
     if approve is not None:
         rules["approve"] = [] if approve == "none" else [risk.strip() for risk in approve.split(",")]
+    if medium_after_untrusted is not None:
+        rules["medium_after_untrusted"] = medium_after_untrusted
     if writes_per_hour is not None:
         rules["writes_per_hour"] = writes_per_hour
     change: Json = {"rules": rules}

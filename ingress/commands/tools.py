@@ -101,7 +101,7 @@ def approve(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Approve a call that waits for approval."""
+    """Show a call that waits for approval, and approve it with exactly the arguments that were shown."""
     _decide(data_dir, ticket, "approve", arguments_sha256, as_json)
 
 
@@ -116,8 +116,12 @@ def deny(
 
 
 def _decide(data_dir: Path | None, ticket: str, decision: str, sha256: str | None, as_json: bool) -> None:
-    body = {"arguments_sha256": sha256} if sha256 else {}
-    call = client_of(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{decision}", body)
+    client, path = client_of(data_dir), f"/api/tool-calls/{quote(ticket, safe='')}"
+    shown = client.get(path)
+    if not as_json and shown["state"] == "waiting":
+        _print_call(shown, [], as_json)
+    body = {"arguments_sha256": sha256 or shown["arguments_sha256"]}
+    call = client.send("POST", f"{path}/{decision}", body)
     _print_call(call, [], as_json)
 
 

@@ -29,6 +29,7 @@ class RulesModel(Model):
     switches: Mapping[str, Switch] = {}
     teams: Mapping[str, Mapping[str, Switch]] = {}
     approve: tuple[Risk, ...] = (Risk.HIGH,)
+    medium_after_untrusted: bool = False
     approval_hours: float = 24.0
     writes_per_hour: int = 60
     tool_writes_per_hour: Mapping[str, int] = {}

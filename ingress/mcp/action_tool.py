@@ -1,6 +1,6 @@
 """The MCP tool `act_on_issue`, with which agents act on issues. The authorizer checks it like any write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
@@ -13,15 +13,13 @@ from calmo_pagerduty.tools.classes import Category
 
 ACT_TOOL = "act_on_issue"
 ACT_CATEGORY = Category.INCIDENTS
-#: The tools that carry out actions. A key that may use none of them does not get `act_on_issue`.
-ACTION_TOOLS = frozenset(row.tool for row in ACTIONS.values())
 
 
-def build_action_tool(key_field: Mapping[str, Any]) -> Tool:
-    """Return the MCP description of the tool."""
+def build_action_tool(key_field: Mapping[str, Any], actions: Sequence[Action]) -> Tool:
+    """Return the MCP description of the tool with these actions, and no others."""
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
-    for row in ACTIONS.values():
+    for row in (ACTIONS[action] for action in actions):
         schema = input_schema(TOOLS[row.tool])
         properties |= {name: schema["properties"][name] for name in row.allowed_arguments}
         # The properties' `$ref`s start at the root of the schema.
@@ -31,12 +29,12 @@ def build_action_tool(key_field: Mapping[str, Any]) -> Tool:
         title="Act on an issue",
         description="Acts on an issue's incident in PagerDuty. The issue's timeline shows the action and its"
         " author at once. Actions and their arguments:"
-        f" {'; '.join(_describe_action(action) for action in Action)}.",
+        f" {'; '.join(_describe_action(action) for action in actions)}.",
         input_schema={
             "type": "object",
             "properties": {
                 "issue": {"type": "string", "description": "The issue's id, or the PagerDuty incident's id."},
-                "action": {"type": "string", "enum": list(Action)},
+                "action": {"type": "string", "enum": list(actions)},
                 "arguments": {"type": "object", "properties": properties, "additionalProperties": False},
                 "idempotency_key": dict(key_field),
             },

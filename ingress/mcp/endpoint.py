@@ -20,7 +20,8 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents.actions import InvalidAction
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import ACTIONS, InvalidAction
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
@@ -31,7 +32,7 @@ from calmo_pagerduty.tool_calls.authorization_service import (
     NoSuchTool,
     resolve_connection,
 )
-from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, Channel
+from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Channel
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -50,9 +51,10 @@ from ingress.api.errors import (
     answer_error,
 )
 from ingress.api.models import Links
+from ingress.api.untrusted_reads import save_untrusted_read
 from ingress.incidents.action_models import action_model
 from ingress.incidents.action_service import ActionService
-from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
+from ingress.mcp.action_tool import ACT_CATEGORY
 from ingress.mcp.context_reading import read_context
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL
 from ingress.mcp.presentation import CannotServe, Json, build_server
@@ -175,11 +177,11 @@ class _Backend:
             tool for tool in TOOLS.values() if self._in_profile(tool) and self._is_allowed(tool, connection)
         ]
 
-    async def may_act(self) -> bool:
+    async def actions(self) -> Sequence[Action]:
         if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
-            return False
+            return ()
         connection = await self._connection()
-        return any(self._is_allowed(TOOLS[name], connection) for name in ACTION_TOOLS)
+        return [action for action in Action if self._is_allowed(TOOLS[ACTIONS[action].tool], connection)]
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
@@ -199,6 +201,7 @@ class _Backend:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
             raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
+        await self._save_read()
         return action_model(result, self._links).model_dump(mode="json")
 
     async def may_read_contexts(self) -> bool:
@@ -211,6 +214,7 @@ class _Backend:
                 f"{CONTEXT_TOOL} is not available to this key and profile: it needs issues:read"
             )
         issue_id, visibility = await self._issue_id(incident), self._principal.visibility
+        await self._save_read()
         try:
             return await self._database.read(
                 lambda t: read_context(t, visibility, issue_id, version), visibility
@@ -230,6 +234,7 @@ class _Backend:
         if not self._may_use(shape):
             needed = REPORT_TOOL_BY_NAME[shape.name].permission
             raise CannotServe(f"{shape.name} is not available to this key and profile: it needs {needed}")
+        await self._save_read()
         try:
             call = parse_call(shape, (await self._connection()).id, arguments)
             return await self._reports.answer(call, self._principal)
@@ -257,9 +262,12 @@ class _Backend:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
             raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
+        if result.state is not CallState.WAITING:
+            await self._save_read()
         return _call_json(result, name, self._links)
 
     async def get_call(self, ticket: str) -> Json:
+        await self._save_read()
         try:
             call = await self._dispatcher.get_call(self._principal, ticket)
         except ResourceNotFound as error:
@@ -267,6 +275,13 @@ class _Backend:
         except StoreUnavailable as error:
             raise CannotServe(_SERVICE_FAULT) from error
         return call_model(call, self._links).model_dump(mode="json")
+
+    async def _save_read(self) -> None:
+        """Remember that the agent gets foreign texts now. Raises CannotServe."""
+        try:
+            await save_untrusted_read(self._database, self._principal)
+        except StoreUnavailable as error:
+            raise CannotServe(_SERVICE_FAULT) from error
 
     async def _connection(self) -> Connection:
         try:

@@ -25,6 +25,7 @@ from mcp_types import (
 
 from calmo_pagerduty import __version__
 from calmo_pagerduty.contexts.model import MAX_VERSION
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.kernel.nearest_name import nearest_hint
 from calmo_pagerduty.kernel.untrusted_text import clean_json, sanitize_text
 from calmo_pagerduty.tools.arguments import input_schema
@@ -69,8 +70,8 @@ class ToolBackend(Protocol):
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         """Call a tool and return the call's state, as JSON of the REST API's ToolCallModel."""
 
-    async def may_act(self) -> bool:
-        """Return True if this key may act on issues."""
+    async def actions(self) -> Sequence[Action]:
+        """Return the actions on issues that this key may take; without any, it gets no `act_on_issue`."""
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         """Act on an issue and return the action's state, as JSON of the REST API's ActionModel."""
@@ -104,7 +105,8 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
         try:
             backend = await backend_of(context)
             tools = [build_tool(tool) for tool in await backend.tools()]
-            tools += [build_action_tool(_KEY_FIELD)] if await backend.may_act() else []
+            actions = await backend.actions()
+            tools += [build_action_tool(_KEY_FIELD, actions)] if actions else []
             tools += [build_context_tool()] if await backend.may_read_contexts() else []
             tools += [build_report_tool(tool) for tool in await backend.report_tools()]
         except CannotServe as error:
@@ -192,7 +194,7 @@ def _schema_of(name: str) -> Json | None:
     if name == CONTEXT_TOOL:
         return build_context_tool().input_schema
     if name == ACT_TOOL:
-        return build_action_tool(_KEY_FIELD).input_schema
+        return build_action_tool(_KEY_FIELD, tuple(Action)).input_schema
     tool = TOOLS.get(name)
     return None if tool is None else build_tool(tool).input_schema
 

@@ -9,14 +9,23 @@ from urllib.parse import quote
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
-from calmo_pagerduty.clients.requests import ApiProblem, ApiRequest, call_state, issue_action, tool_call
+from calmo_pagerduty.clients.requests import (
+    CHANNEL_HEADER,
+    ApiProblem,
+    ApiRequest,
+    call_state,
+    issue_action,
+    tool_call,
+)
 from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import ACTIONS
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Tool
-from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
+from ingress.mcp.action_tool import ACT_CATEGORY
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, build_digest
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.mcp.report_shapes import InvalidInput, ReportShape, parse_call
@@ -63,9 +72,11 @@ class _RestBackend:
             raise CannotServe(f"there is no tool {name[:60]!r} in this profile")
         return await self._ask(tool_call(name, arguments, self._connection, idempotency_key, WAIT_SECONDS))
 
-    async def may_act(self) -> bool:
-        included = not self._categories or ACT_CATEGORY in self._categories
-        return included and any(tool.name in ACTION_TOOLS for tool in await self.tools())
+    async def actions(self) -> Sequence[Action]:
+        if self._categories and ACT_CATEGORY not in self._categories:
+            return ()
+        allowed = {tool.name for tool in await self.tools()}
+        return [action for action in Action if ACTIONS[action].tool in allowed]
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if self._categories and ACT_CATEGORY not in self._categories:
@@ -77,7 +88,8 @@ class _RestBackend:
         if self._categories and not self._categories & CONTEXT_CATEGORIES:
             return False
         try:
-            await self._ask(ApiRequest("GET", "/api/issues", [("limit", "1")]))
+            # Not the agent asks this: it gets nothing of the answer.
+            await self._ask(ApiRequest("GET", "/api/issues", [("limit", "1")], headers={CHANNEL_HEADER: ""}))
         except CannotServe:
             return False
         return True

@@ -1,5 +1,8 @@
 """REST endpoints for tools, tool calls, approvals and the audit chain."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,7 +11,10 @@ from calmo_pagerduty.access.permissions import APPROVALS_WRITE, AUDIT_READ, TOOL
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.reading_service import readable_call
+from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.calls import (
@@ -193,10 +199,13 @@ class ToolEndpoints:
         self, _request: Request, principal: Principal, query: ToolCallListQuery
     ) -> ToolCallListModel:
         """GET /api/tool-calls"""
-        calls = await self._database.read(
-            lambda t: tool_calls.list_calls(t, principal.visibility, frozenset(query.state), query.limit),
-            principal.visibility,
-        )
+        now = datetime.now(UTC)
+
+        def read(tx: Transaction) -> Sequence[ToolCall]:
+            found = tool_calls.list_calls(tx, principal.visibility, frozenset(query.state), query.limit)
+            return [readable_call(tx, principal, call, now) for call in found]
+
+        calls = await self._database.read(read, principal.visibility)
         return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
 
     async def approve(self, request: Request, principal: Principal, body: DecisionBody) -> ToolCallModel:

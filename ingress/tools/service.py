@@ -16,17 +16,20 @@ from temporalio.service import RPCError
 from calmo_pagerduty.access.proofs import ProofKeys
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.authorization_service import Admission, ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, tool_call_workflow_id
 from calmo_pagerduty.tool_calls.proofs import DECISION_LIFETIME, ORDER_LIFETIME, decision_claims, order_claims
+from calmo_pagerduty.tool_calls.reading_service import readable_call
 from calmo_pagerduty.tool_calls.record_service import CallToCreate, ToolCallTicket
 from calmo_pagerduty.tool_calls.service import ToolCallService, error_document
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import CallContext
+from calmo_pagerduty.tools.permissions import UNTRUSTED_RULE
 from ingress.api.errors import AlreadyDecided, CallStored, DecisionRefused
 from ingress.api.finding import require
 from workflows import names
@@ -140,7 +143,20 @@ class ToolCallDispatcher:
         return SignedOrder(order, expires_at)
 
     async def get_call(self, principal: Principal, call_id: str) -> ToolCall:
-        """Return a call that the principal may see. Raises ResourceNotFound, StoreUnavailable."""
+        """Return a call that the principal may see, and of it what it may read.
+
+        Raises ResourceNotFound, StoreUnavailable.
+        """
+        now = datetime.now(UTC)
+
+        def read(tx: Transaction) -> ToolCall | None:
+            call = tool_calls.get_visible_call(tx, principal.visibility, call_id)
+            return None if call is None else readable_call(tx, principal, call, now)
+
+        call = await self._database.read(read, principal.visibility)
+        return require(call, "call", call_id)
+
+    async def _find_call(self, principal: Principal, call_id: str) -> ToolCall:
         call = await self._database.read(
             lambda t: tool_calls.get_visible_call(t, principal.visibility, call_id), principal.visibility
         )
@@ -153,10 +169,15 @@ class ToolCallDispatcher:
 
         Raises ResourceNotFound, AlreadyDecided, DecisionRefused, TemporalUnavailable, StoreUnavailable.
         """
-        call = await self.get_call(principal, call_id)
+        call = await self._find_call(principal, call_id)
         if call.state is not CallState.WAITING:
             by = f" by {call.approver}" if call.approver else ""
             raise AlreadyDecided(f"the call doesn't wait for a decision: it is {call.state}{by}")
+        if approve and sha256 is None and call.rule.startswith(UNTRUSTED_RULE):
+            raise DecisionRefused(
+                "an agent that has read texts from outside asked for it: look at its arguments, and send"
+                f" their hash with the approval: arguments_sha256 {call.arguments_sha256}"
+            )
         claims = decision_claims(call.id, call.arguments_sha256, approve, principal.key_id)
         decision = ApproverDecision(
             approve=approve,

@@ -18,6 +18,7 @@ import activities
 import workflows
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Tool
@@ -83,8 +84,8 @@ class _AllTools:
     async def tools(self) -> Sequence[Tool]:
         return list(TOOLS.values())
 
-    async def may_act(self) -> bool:
-        return True
+    async def actions(self) -> Sequence[Action]:
+        return list(Action)
 
     async def may_read_contexts(self) -> bool:
         return True

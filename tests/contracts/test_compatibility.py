@@ -35,6 +35,7 @@ TEXT, NUMBER, WHOLE, NULL = ({"type": kind} for kind in ("string", "number", "in
         (an_object(a=TEXT), an_object(a={"anyOf": [TEXT, NULL]})),
         (an_object(a=WHOLE), an_object(a=NUMBER)),
         ({"enum": ["a"]}, {"enum": ["a", "b"]}),
+        ({"default": {"a": [1]}}, {"default": {"a": [1], "b": 2}}),
         ({"maximum": 10}, {"maximum": 20}),
         ({**TEXT, "pattern": "^a$"}, TEXT),
         (TEXT, {**TEXT, "minLength": 0}),

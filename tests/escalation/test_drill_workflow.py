@@ -207,3 +207,15 @@ async def test_a_drill_whose_workflow_was_lost_is_ended_after_its_deadline(syste
 
     await eventually(state, lambda found: found is DrillState.DONE, STORY)
     assert account.incidents[incident_id].status is IncidentStatus.RESOLVED
+
+
+async def test_a_drill_in_a_keys_name_needs_the_proof_of_our_api(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    before = len(system.site.account.incidents)
+    victim = system.a_key(person="victim")["Authorization"].split("_")[1]
+    _, drill = await hold(system, key_id=victim)
+    assert drill.state is DrillState.REFUSED
+    assert drill.report is not None
+    assert "no proof" in drill.report["refusal"]
+    assert len(system.site.account.incidents) == before

@@ -102,6 +102,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/api-keys": (Lists(),),
     "POST /api/api-keys": (Named(body=lambda w: {**SAMPLE_KEY, "scopes": [w.scope]}, answers=REFUSED),),
     "POST /api/api-keys/{id}/rotate": (Named("key"),),
+    "DELETE /api/api-keys/{id}/untrusted": (Named("key"),),
     "DELETE /api/api-keys/{id}": (Named("key"),),
     "GET /api/tools": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/tools/{name}": tuple(

@@ -13,12 +13,14 @@ from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.mcp.answer_budget import MAX_ANSWER
 from ingress.mcp.report_tools import REPORT_SHAPES
-from tests.support.connected import add_connection
+from tests.support.connected import WRITES_ON, add_connection
 from tests.support.mcp_text import data_of, text_of
 from tests.support.patience import ANSWER
 from tests.support.system import System
 from tests.support.tool_callers import agent, served, until_state
 
+#: Agents may write after they have read what people wrote.
+AFTER_READING = WRITES_ON.model_copy(update={"medium_after_untrusted": True})
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
 CONTEXT_TOOL = "get_incident_context"
@@ -227,6 +229,7 @@ async def test_a_long_list_comes_once_within_its_budget_and_goes_on(service: Sys
 
 
 async def test_what_pagerduty_refuses_is_an_error_in_words(service: System) -> None:
+    service.permit(AFTER_READING)
     async with served(service) as url, agent(url, service.headers) as client:
         read = await client.call_tool("get_incident", {"incident_id": "QNOWHERE"})
         written = await client.call_tool("resolve_incident", {"incident_id": "QNOWHERE"})
@@ -238,6 +241,7 @@ async def test_what_pagerduty_refuses_is_an_error_in_words(service: System) -> N
 
 
 async def test_calls_are_audited_as_an_agents(service: System) -> None:
+    service.permit(AFTER_READING)
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers) as client:
         await client.call_tool("get_incident", {"incident_id": incident})

@@ -33,6 +33,7 @@ RULES = st.builds(
     switches=SWITCHES,
     teams=st.dictionaries(st.sampled_from(TEAMS), SWITCHES, max_size=2),
     approve=st.frozensets(st.sampled_from(Risk)),
+    medium_after_untrusted=st.booleans(),
     approval_hours=st.sampled_from([1.0, 24.0]),
     writes_per_hour=CAPS,
     tool_writes_per_hour=st.dictionaries(st.sampled_from(TOOL_NAMES), CAPS, max_size=2),
@@ -40,7 +41,11 @@ RULES = st.builds(
 BOTH = frozenset({"tools:read", "tools:write"})
 #: One tool of each kind that the drawn rules can tell apart.
 TOLD_APART = [TOOLS[name] for name in (*TOOL_NAMES, "add_incident_note", "update_escalation_policy")]
-CALLERS = [PrincipalRights(BOTH, teams) for teams in ((), ("T1",), ("T2",), TEAMS)]
+CALLERS = [
+    PrincipalRights(BOTH, teams, has_read_untrusted)
+    for teams in ((), ("T1",), ("T2",), TEAMS)
+    for has_read_untrusted in (False, True)
+]
 ON = Switch.ALLOW
 OFF = Switch.DENY
 
@@ -100,6 +105,7 @@ def test_a_plain_restriction_needs_no_administrator(rules: ConnectionRules, sele
         ({}, {"tool_writes_per_hour": {"resolve_incident": DEFAULT_WRITES_PER_HOUR + 1}}),
         ({"tool_writes_per_hour": {"resolve_incident": 1}}, {}),
         ({}, {"approval_hours": 25}),
+        ({}, {"medium_after_untrusted": True}),
     ],
 )
 def test_each_way_of_letting_more_happen_is_noticed(

@@ -42,7 +42,13 @@ class UserArguments(Arguments):
 
 
 class UserDetailArguments(UserArguments):
-    include_personal_data: bool = Field(False, description="Show addresses and numbers unmasked.")
+    include_personal_data: bool = Field(
+        False, description="Show addresses and numbers unmasked; needs personal:read."
+    )
+
+    @property
+    def personal_data_of(self) -> str | None:
+        return self.user_id if self.include_personal_data else None
 
 
 def get_user(arguments: UserDetailArguments, _call: CallContext) -> Plan:
