@@ -179,7 +179,10 @@ async def test_a_killed_part_is_started_again_and_events_go_on(
     await eventually(taken_in, lambda status: status == 202)
 
     async def is_an_issue() -> bool:
-        return incident in [issue["incident_id"] for issue in await service.issues()]
+        try:
+            return incident in [issue["incident_id"] for issue in await service.issues()]
+        except httpx.TransportError:
+            return False
 
     await eventually(is_an_issue)
 
