@@ -1,6 +1,6 @@
 """The inbox, which is also the delivery log: one row per delivery, committed before we answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +55,15 @@ class PendingDelivery:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardedPage:
+    """Forwarded deliveries that were looked at, up to `last`; None at the end of all of them."""
+
+    #: Those whose event is on the timeline.
+    arrived: tuple[int, ...]
+    last: int | None
+
+
 #: From this attempt on, the timeout doubles no more.
 _LAST_DOUBLING = 7
 
@@ -82,6 +91,7 @@ _PENDING = (
     .order_by(deliveries.c.seq)
     .limit(bindparam("at_most"))
 )
+_LAST_PENDING = sa.select(sa.func.max(deliveries.c.seq)).where(deliveries.c.state == DeliveryState.PENDING)
 _MARK = (
     sa.update(deliveries)
     .where(
@@ -123,9 +133,24 @@ def insert_delivery(tx: Transaction, delivery: NewDelivery) -> Verdict:
     return Verdict.CONFLICT
 
 
-def list_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
-    """Return deliveries to forward, in order of arrival, starting after `seq` number `after`."""
-    rows = tx.execute(_PENDING, {"after": after, "at_most": at_most})
+def list_pending(
+    tx: Transaction,
+    after: int,
+    at_most: int,
+    but_connections: Collection[str] = (),
+    but_incidents: Collection[IncidentRef] = (),
+) -> list[PendingDelivery]:
+    """Return deliveries to forward, in order of arrival, starting after `seq` number `after`.
+
+    It passes over those of `but_connections` and `but_incidents`.
+    """
+    query = _PENDING
+    if but_connections:
+        query = query.where(deliveries.c.connection_id.not_in(list(but_connections)))
+    if but_incidents:
+        key = sa.tuple_(deliveries.c.connection_id, deliveries.c.incident_id)
+        query = query.where(key.not_in([(ref.connection_id, ref.incident_id) for ref in but_incidents]))
+    rows = tx.execute(query, {"after": after, "at_most": at_most})
     return [
         PendingDelivery(
             row.seq,
@@ -137,6 +162,11 @@ def list_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDeliv
         )
         for row in rows
     ]
+
+
+def get_last_pending(tx: Transaction) -> int:
+    """Return the highest `seq` number of the deliveries to forward; 0 if there are none."""
+    return tx.execute(_LAST_PENDING).scalar() or 0
 
 
 def mark_forwarded(tx: Transaction, seqs: Sequence[int], at: datetime) -> None:
@@ -157,25 +187,40 @@ def mark_needs_reconcile(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
         tx.execute(marked.values(needs_reconcile=True))
 
 
-def mark_applied(tx: Transaction, at_most: int, now: datetime) -> int:
-    """Mark deliveries as applied whose event is on the timeline, oldest first. Returns how many."""
-    arrived = (
+def list_forwarded(tx: Transaction, after: int, at_most: int) -> ForwardedPage:
+    """Look at forwarded deliveries after `seq` number `after`: which of them are on their timeline?"""
+    looked_at = (
         sa.select(deliveries.c.seq)
-        .where(deliveries.c.state == DeliveryState.FORWARDED, _ON_THE_TIMELINE)
+        .where(deliveries.c.state == DeliveryState.FORWARDED, deliveries.c.seq > after)
         .order_by(deliveries.c.seq)
         .limit(at_most)
     )
-    applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
+    page = tx.execute(looked_at).scalars().all()
+    if not page:
+        return ForwardedPage((), None)
+    within = deliveries.c.seq.between(page[0], page[-1])
+    arrived = sa.select(deliveries.c.seq).where(
+        within, deliveries.c.state == DeliveryState.FORWARDED, _ON_THE_TIMELINE
+    )
+    last = page[-1] if len(page) == at_most else None
+    return ForwardedPage(tuple(tx.execute(arrived.order_by(deliveries.c.seq)).scalars()), last)
+
+
+def mark_applied(tx: Transaction, seqs: Sequence[int], now: datetime) -> int:
+    """Mark forwarded deliveries as applied, at `now` (UTC). Returns how many."""
+    applied = sa.update(deliveries).where(
+        deliveries.c.seq.in_(list(seqs)), deliveries.c.state == DeliveryState.FORWARDED
+    )
     # A replayed delivery keeps the time at which it was applied first.
     first = sa.func.coalesce(deliveries.c.applied_at, sa.literal(now, deliveries.c.applied_at.type))
     return tx.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
 
 
-def mark_pending_again(tx: Transaction, now: datetime, timeout: timedelta) -> int:
-    """Mark deliveries pending again that were forwarded but reached no timeline within `timeout`.
+def list_overdue(tx: Transaction, now: datetime, timeout: timedelta, at_most: int) -> list[int]:
+    """Return deliveries, oldest first, that were forwarded but reached no timeline within `timeout`.
 
     So we send again what Temporal lost (a terminated workflow, a restored backup). The timeout doubles with
-    each attempt, because perhaps no worker is running. Returns how many.
+    each attempt, because perhaps no worker is running.
     """
     overdue = sa.or_(
         *(
@@ -188,7 +233,15 @@ def mark_pending_again(tx: Transaction, now: datetime, timeout: timedelta) -> in
             for attempt in range(_LAST_DOUBLING + 1)
         )
     )
-    lost = sa.update(deliveries).where(deliveries.c.state == DeliveryState.FORWARDED, overdue)
+    lost = sa.select(deliveries.c.seq).where(deliveries.c.state == DeliveryState.FORWARDED, overdue)
+    return list(tx.execute(lost.order_by(deliveries.c.seq).limit(at_most)).scalars())
+
+
+def mark_pending_again(tx: Transaction, seqs: Sequence[int]) -> int:
+    """Mark forwarded deliveries that are not on their timeline as pending again. Returns how many."""
+    lost = sa.update(deliveries).where(
+        deliveries.c.seq.in_(list(seqs)), deliveries.c.state == DeliveryState.FORWARDED, ~_ON_THE_TIMELINE
+    )
     again = {"state": DeliveryState.PENDING, "attempts": deliveries.c.attempts + 1}
     return tx.execute(lost.values(**again)).rowcount
 

@@ -11,9 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
-
-from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.db import leases
 from calmo_pagerduty.db.announcements import Channel
@@ -22,7 +19,9 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import store as deliveries
 from calmo_pagerduty.deliveries.store import PendingDelivery
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from ingress.forwarding import failures
 from ingress.forwarding.confirmer import Confirmer
+from ingress.forwarding.inbox_reader import InboxReader
 from ingress.forwarding.incident_queues import IncidentQueues
 from ingress.forwarding.pacing import ArrivalRate, collection_seconds
 from ingress.forwarding.signal_sender import SignalSender
@@ -36,12 +35,8 @@ LEASE_RENEWAL_SECONDS = 2.0
 #: At most this many signals are in flight at once, and at most one per incident.
 MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
-#: At most this many deliveries are in memory. The rest waits in the database.
-MAX_QUEUED = 2000
-#: Whatever was not announced, or committed far out of order, is found within this time.
-RESCAN_SECONDS = 1.0
-#: On PostgreSQL two doors may commit in another order than that of their rows' numbers.
-OVERLAP = 100
+#: The loop looks for new deliveries at least this often.
+LOOK_SECONDS = 1.0
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
@@ -49,6 +44,11 @@ MAX_PAUSE_SECONDS = 5.0
 MAX_REFUSALS = 5
 STORE_PAUSE_SECONDS = 0.5
 MARK_INTERVAL_SECONDS = 0.05
+#: If this many incidents fail in a row, Temporal is taken to be away, and all wait.
+FAILURES_OF_AN_OUTAGE = 3
+#: A process whose signals all fail for this long lets another one lead, and stands by for a while.
+LEADS_IN_VAIN_SECONDS = 12.0
+ABSTAIN_SECONDS = 5.0
 
 
 class Forwarder:
@@ -68,26 +68,28 @@ class Forwarder:
         self._holder = holder
         self._queues = IncidentQueues()
         self._rate = ArrivalRate()
+        self._inbox = InboxReader(database, self._queues, self._rate)
         self._confirmer = Confirmer(
-            database, metrics, confirm_after, lambda: self.leading, self._queues.hold_back
+            database, metrics, confirm_after, lambda: self.leading, self._inbox.hold_back
         )
         self._sending: set[asyncio.Task[None]] = set()
-        #: Sequence numbers of the deliveries in memory: queued, in flight or not yet marked as forwarded.
-        self._in_memory: set[int] = set()
         self._sent: list[int] = []
         self._refusals: Counter[IncidentRef] = Counter()
         self._something_to_do = asyncio.Event()
         self._something_to_mark = asyncio.Event()
-        self._unread = True
-        self._read_up_to = 0
-        self._rescan_at = 0.0
         self._leading_until = 0.0
+        self._abstains_until = 0.0
         self._paused_until = 0.0
         self._pause_seconds = 0.0
+        #: Of incidents whose last signal failed: how long they paused.
+        self._pauses: dict[IncidentRef, float] = {}
+        #: Incidents that failed as in an outage since a signal was sent last, and since when.
+        self._failing: set[IncidentRef] = set()
+        self._failing_since: float | None = None
 
     def wake(self) -> None:
         """Tell the forwarder that deliveries wait."""
-        self._unread = True
+        self._inbox.wake()
         self._something_to_do.set()
 
     @property
@@ -126,8 +128,8 @@ class Forwarder:
             if not self.leading:
                 continue
             await self._read()
-            while len(self._sending) < MAX_IN_FLIGHT and time.monotonic() >= self._paused_until:
-                batch = self._queues.take_batch(MAX_BATCH, time.monotonic() - self._collection_seconds())
+            while len(self._sending) < MAX_IN_FLIGHT and (now := time.monotonic()) >= self._paused_until:
+                batch = self._queues.take_batch(MAX_BATCH, now - self._collection_seconds(), now)
                 if not batch:
                     break
                 task = asyncio.create_task(self._send(sender, batch))
@@ -141,40 +143,21 @@ class Forwarder:
         """Return how long the loop may sleep if nothing wakes it, in seconds."""
         now = time.monotonic()
         if now < self._paused_until:
-            return min(RESCAN_SECONDS, self._paused_until - now)
-        since = self._queues.next_waits_since()
-        if since is None or len(self._sending) >= MAX_IN_FLIGHT:
-            return RESCAN_SECONDS
-        return min(RESCAN_SECONDS, max(since + self._collection_seconds() - now, 0.0))
+            return min(LOOK_SECONDS, self._paused_until - now)
+        if len(self._sending) >= MAX_IN_FLIGHT:
+            return LOOK_SECONDS
+        since, resumes_at = self._queues.next_waits_since(), self._queues.next_resumes_at()
+        waits = [] if since is None else [since + self._collection_seconds() - now]
+        waits += [] if resumes_at is None else [resumes_at - now]
+        return max(min([LOOK_SECONDS, *waits]), 0.0)
 
     async def _read(self) -> None:
-        """Read new deliveries into memory.
-
-        Every RESCAN_SECONDS it reads from the beginning, to find rows that were committed after rows with
-        higher numbers.
-        """
-        now = time.monotonic()
-        if now >= self._rescan_at:
-            self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
-        while self._unread and len(self._in_memory) < MAX_QUEUED:
-            try:
-                overlap = 0 if self._database.commits_in_order else OVERLAP
-                after = max(self._read_up_to - overlap, 0)
-                read = partial(deliveries.list_pending, after=after, at_most=MAX_QUEUED)
-                pending = await self._database.read(read)
-            except StoreUnavailable as error:
-                logger.warning("inbox_unreadable", extra={"error": str(error)})
-                await asyncio.sleep(STORE_PAUSE_SECONDS)
-                return
-            self._unread = len(pending) == MAX_QUEUED
-            now = time.monotonic()
-            new = [delivery for delivery in pending if delivery.seq not in self._in_memory]
-            self._rate.record(len(new), now)
-            for delivery in new:
-                self._in_memory.add(delivery.seq)
-                self._queues.add(delivery, now)
-            if pending:
-                self._read_up_to = max(self._read_up_to, pending[-1].seq)
+        try:
+            await self._inbox.read()
+        except StoreUnavailable as error:
+            logger.warning("inbox_unreadable", extra={"error": str(error)})
+            self._inbox.wake()
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
 
     async def _hear(self) -> None:
         """Wake up at once when another process stored deliveries."""
@@ -190,6 +173,8 @@ class Forwarder:
             await self._handle_send_failure(sender, batch, error)
         else:
             self._pause_seconds = 0.0
+            self._failing.clear()
+            self._failing_since = None
             self._settle(batch)
             self._queues.finish(ref)
         finally:
@@ -199,32 +184,47 @@ class Forwarder:
         self._metrics.signals.labels("sent").inc()
         self._metrics.forwarded.inc(len(batch))
         self._refusals.pop(batch[0].ref, None)
+        self._pauses.pop(batch[0].ref, None)
         self._sent += [delivery.seq for delivery in batch]
         self._something_to_mark.set()
 
     async def _handle_send_failure(
         self, sender: SignalSender, batch: Sequence[PendingDelivery], error: Exception
     ) -> None:
-        """Put the batch back, and pause all sending for a while.
+        """Put the batch back, and pause its incident for a while; all of them if Temporal seems to be away.
 
-        After Temporal called the signal invalid MAX_REFUSALS times, each delivery is sent alone, and those
-        that Temporal still refuses become dead letters.
+        A batch that is too large is halved. After Temporal called the signal invalid MAX_REFUSALS times, each
+        delivery is sent alone, and those that Temporal still refuses become dead letters.
         """
         ref = batch[0].ref
         self._metrics.signals.labels("failed").inc()
-        if _is_refusal(error):
+        too_large = failures.is_too_large(error)
+        if too_large and len(batch) > 1:
+            self._queues.limit(ref, len(batch) // 2)
+            self._queues.put_back(batch)
+            return
+        if too_large or failures.is_refusal(error):
             self._refusals[ref] += 1
             if self._refusals[ref] >= MAX_REFUSALS:
                 del self._refusals[ref]
                 await self._send_one_by_one(sender, batch)
                 return
-        self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
-        self._paused_until = time.monotonic() + self._pause_seconds
         logger.warning(
             "signal_not_sent",
-            extra={"workflow_id": ref.workflow_id, "error": _describe_fault(error), "events": len(batch)},
+            extra={"workflow_id": ref.workflow_id, "error": failures.describe(error), "events": len(batch)},
         )
-        self._queues.put_back(batch)
+        if failures.is_outage(error):
+            self._note_outage(ref)
+        self._pauses[ref] = _longer(self._pauses.get(ref, 0.0))
+        self._queues.put_back(batch, time.monotonic() + self._pauses[ref])
+
+    def _note_outage(self, ref: IncidentRef) -> None:
+        now = time.monotonic()
+        self._failing.add(ref)
+        self._failing_since = self._failing_since or now
+        if len(self._failing) >= FAILURES_OF_AN_OUTAGE:
+            self._pause_seconds = _longer(self._pause_seconds)
+            self._paused_until = now + self._pause_seconds
 
     async def _send_one_by_one(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         for number, delivery in enumerate(batch):
@@ -233,14 +233,15 @@ class Forwarder:
                     await sender.send([delivery])
                 self._settle([delivery])
             except Exception as error:  # after any error the rest is put back
-                if not (_is_refusal(error) and await self._mark_dead(delivery, error)):
-                    self._queues.put_back(batch[number:])
+                refused = failures.is_refusal(error) or failures.is_too_large(error)
+                if not (refused and await self._mark_dead(delivery, error)):
+                    self._queues.put_back(batch[number:], time.monotonic() + FIRST_PAUSE_SECONDS)
                     return
         self._queues.finish(batch[0].ref)
 
     async def _mark_dead(self, delivery: PendingDelivery, error: Exception) -> bool:
         """Make the delivery a dead letter. Returns False if the database can't be reached."""
-        reason = f"Temporal refuses the signal: {_describe_fault(error)}"
+        reason = f"Temporal refuses the signal: {failures.describe(error)}"
 
         def write(transaction: Transaction) -> None:
             deliveries.mark_dead(transaction, [delivery.seq], reason)
@@ -252,20 +253,25 @@ class Forwarder:
             return False
         self._metrics.alarms.labels("dead_letter").inc()
         logger.error("delivery_set_aside", extra={"seq": delivery.seq, "reason": reason})
-        self._in_memory.discard(delivery.seq)
+        self._inbox.forget([delivery.seq])
         return True
 
     async def _lead(self) -> None:
-        """Claim the lease and renew it. Without the lease this process sends nothing."""
+        """Claim the lease and renew it. Without the lease this process sends nothing.
+
+        Who leads and can't reach Temporal gives the lease up, because another process may reach it.
+        """
         while True:
             asked_at = time.monotonic()
             was_leading = self.leading
-            try:
-                claimed = await self._database.write(
-                    lambda c: leases.claim_lease(c, LEASE, self._holder, LEASE_TTL)
-                )
-            except StoreUnavailable:
-                claimed = False
+            claimed = False
+            with suppress(StoreUnavailable):
+                if self._leads_in_vain(asked_at):
+                    await self._abstain(asked_at)
+                elif asked_at >= self._abstains_until:
+                    claimed = await self._database.write(
+                        lambda c: leases.claim_lease(c, LEASE, self._holder, LEASE_TTL)
+                    )
             if claimed:
                 self._leading_until = asked_at + LEASE_TTL.total_seconds()
             if claimed and not was_leading:
@@ -275,11 +281,19 @@ class Forwarder:
             self._metrics.leading.set(self.leading)
             await asyncio.sleep(LEASE_RENEWAL_SECONDS)
 
+    def _leads_in_vain(self, now: float) -> bool:
+        since = self._failing_since
+        return self.leading and since is not None and now - since > LEADS_IN_VAIN_SECONDS
+
+    async def _abstain(self, now: float) -> None:
+        logger.warning("forwarding_given_up", extra={"holder": self._holder})
+        self._leading_until, self._abstains_until, self._failing_since = 0.0, now + ABSTAIN_SECONDS, None
+        await self._database.write(lambda c: leases.delete_lease(c, LEASE, self._holder))
+
     def _clear(self) -> None:
         """Empty the queues and read again from the beginning."""
         self._queues.clear()
-        self._in_memory = set(self._sent)
-        self._rescan_at = 0.0
+        self._inbox.clear(but=self._sent)
 
     async def _mark(self) -> None:
         while True:
@@ -304,22 +318,9 @@ class Forwarder:
             # Also if cancelled: the write may have happened or not, and marking again changes nothing.
             self._sent = seqs + self._sent
             raise
-        self._in_memory.difference_update(seqs)
+        self._inbox.forget(seqs)
 
 
-def _is_refusal(error: Exception) -> bool:
-    """Return True if Temporal calls the signal itself invalid.
-
-    Two such errors pass by themselves: a search attribute that the server does not know yet, and a run that
-    had too many signals, because a new run follows.
-    """
-    if not isinstance(error, RPCError) or error.status is not RPCStatusCode.INVALID_ARGUMENT:
-        return False
-    message = error.message.lower()
-    return "search attribute" not in message and "exceeded" not in message
-
-
-def _describe_fault(error: Exception) -> str:
-    if isinstance(error, RPCError):
-        return f"{error.status.name}: {error.message.splitlines()[0] if error.message else ''}"
-    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+def _longer(pause: float) -> float:
+    """Return the pause after this one, in seconds."""
+    return min(max(pause * 2, FIRST_PAUSE_SECONDS), MAX_PAUSE_SECONDS)

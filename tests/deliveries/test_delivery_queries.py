@@ -107,7 +107,7 @@ def test_a_delivery_tells_what_it_did_to_which_issue_and_how_long_it_took(
     note = keep(database, webhook, a_note(incident))
     waiting = keep(database, webhook, state=DeliveryState.PAUSED, verdict=Verdict.PAUSED)
     save_pending(database)
-    database.write_blocking(lambda t: deliveries.mark_applied(t, 100, NOON + minutes(0.02)))
+    database.write_blocking(lambda t: deliveries.mark_applied(t, [trigger, note], NOON + minutes(0.02)))
     found = {delivery.seq: delivery for delivery in listed(database)}
     created, updated = found[trigger].effect, found[note].effect
     assert created is not None
@@ -125,7 +125,7 @@ def test_a_delivery_that_is_confirmed_again_keeps_its_first_time(database: Datab
     again = sa.update(tables.deliveries).where(tables.deliveries.c.seq == seq)
     for moment in (NOON + minutes(1), NOON + minutes(2)):
         save_pending(database)
-        database.write_blocking(lambda t: deliveries.mark_applied(t, 9, moment))
+        database.write_blocking(lambda t: deliveries.mark_applied(t, [seq], moment))
         database.write_blocking(lambda t: t.execute(again.values(state=DeliveryState.PENDING)))
     assert listed(database)[0].applied_at == NOON + minutes(1)
 

@@ -107,6 +107,22 @@ def test_what_waits_is_read_in_order_of_arrival_from_where_one_stopped(
     assert after[0].scope == "organization:acme"
 
 
+def confirm(database: Database, at_most: int = 100) -> int:
+    """Confirm what is on a timeline, looking at so many at a time; return how many."""
+    confirmed, after = 0, 0
+    while True:
+        page = database.read_blocking(lambda c: deliveries.list_forwarded(c, after, at_most))
+        confirmed += database.write_blocking(lambda c: deliveries.mark_applied(c, page.arrived, NOON))
+        if page.last is None:
+            return confirmed
+        after = page.last
+
+
+def send_again(database: Database, now: datetime) -> int:
+    overdue = database.read_blocking(lambda c: deliveries.list_overdue(c, now, PATIENCE, 100))
+    return database.write_blocking(lambda c: deliveries.mark_pending_again(c, overdue))
+
+
 def test_only_what_waits_becomes_forwarded(database: Database, webhook: str, connection_id: str) -> None:
     for state in (DeliveryState.PENDING, DeliveryState.DEAD_LETTER, DeliveryState.APPLIED):
         record(database, a_delivery(webhook, connection_id, state=state))
@@ -126,9 +142,42 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
     event = facts(EventType.TRIGGERED, event_id=arrived.event_id, seq=seqs[0])
     database.write_blocking(lambda c: issues.insert_events(c, ref, [event], Severity.INFO, NOON))
-    assert database.write_blocking(lambda c: deliveries.mark_applied(c, 100, NOON)) == 1
+    assert confirm(database) == 1
     assert states(database) == ["applied", "forwarded"]
     assert database.read_blocking(deliveries.count_unfinished) == 1
+
+
+@pytest.mark.each_database
+@pytest.mark.parametrize("at_most", [1, 2, 100])
+def test_all_that_arrived_is_confirmed_page_by_page(
+    database: Database, webhook: str, connection_id: str, at_most: int
+) -> None:
+    sent = [a_delivery(webhook, connection_id) for _ in range(5)]
+    for delivery in sent:
+        record(database, delivery)
+    seqs = [row.seq for row in rows(database, tables.deliveries)]
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
+    ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
+    arrived = [facts(EventType.TRIGGERED, event_id=sent[n].event_id, seq=seqs[n]) for n in (0, 3, 4)]
+    database.write_blocking(lambda c: issues.insert_events(c, ref, arrived, Severity.INFO, NOON))
+    assert confirm(database, at_most) == 3
+    assert states(database) == ["applied", "forwarded", "forwarded", "applied", "applied"]
+    assert confirm(database, at_most) == 0
+
+
+def test_what_arrived_meanwhile_is_not_sent_again(
+    database: Database, webhook: str, connection_id: str
+) -> None:
+    delivery = a_delivery(webhook, connection_id)
+    record(database, delivery)
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, [1], NOON))
+    late = NOON + timedelta(days=9)
+    overdue = database.read_blocking(lambda c: deliveries.list_overdue(c, late, PATIENCE, 100))
+    ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
+    event = facts(EventType.TRIGGERED, event_id=delivery.event_id)
+    database.write_blocking(lambda c: issues.insert_events(c, ref, [event], Severity.INFO, NOON))
+    assert overdue == [1]
+    assert database.write_blocking(lambda c: deliveries.mark_pending_again(c, overdue)) == 0
 
 
 def test_an_incident_with_many_deliveries_on_their_way_is_crowded(
@@ -152,7 +201,7 @@ def test_an_event_on_another_incidents_timeline_proves_nothing(
     other = IncidentRef(connection_id=connection_id, incident_id="Q2")
     event = facts(EventType.TRIGGERED, event_id=delivery.event_id)
     database.write_blocking(lambda c: issues.insert_events(c, other, [event], Severity.INFO, NOON))
-    assert database.write_blocking(lambda c: deliveries.mark_applied(c, 100, NOON)) == 0
+    assert confirm(database) == 0
 
 
 def test_what_got_lost_waits_again_and_each_time_twice_as_long(
@@ -163,7 +212,7 @@ def test_what_got_lost_waits_again_and_each_time_twice_as_long(
         patience = PATIENCE * 2 ** min(attempt, 7)
         database.write_blocking(lambda c: deliveries.mark_forwarded(c, [1], NOON))
         for now, expected in ((NOON + patience, 0), (NOON + patience + minutes(0.01), 1)):
-            again = database.write_blocking(lambda c: deliveries.mark_pending_again(c, now, PATIENCE))
+            again = send_again(database, now)
             assert again == expected, attempt
         [waiting] = database.read_blocking(lambda c: deliveries.list_pending(c, 0, 10))
         assert waiting.attempts == attempt + 1
@@ -184,10 +233,5 @@ def test_what_is_set_aside_is_neither_forwarded_nor_sent_again_and_its_issue_say
     [row] = rows(database, tables.deliveries)
     assert (row.state, row.reason) == ("dead_letter", "Temporal refuses it")
     assert database.read_blocking(deliveries.count_unfinished) == 0
-    assert (
-        database.write_blocking(
-            lambda c: deliveries.mark_pending_again(c, NOON + timedelta(days=9), PATIENCE)
-        )
-        == 0
-    )
+    assert send_again(database, NOON + timedelta(days=9)) == 0
     assert [row.needs_reconcile for row in rows(database, tables.issues)] == [True]

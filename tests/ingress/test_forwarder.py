@@ -19,18 +19,22 @@ from calmo_pagerduty.db import leases, tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.deliveries.store import NewDelivery
 from calmo_pagerduty.incidents import store as issues
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.temporal.client import connect
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from ingress.forwarding import forwarder, incident_queues
 from ingress.forwarding.forwarder import LEASE
-from tests.support.builders import NOON, a_note, an_event, facts, minutes, new_id
+from tests.support.builders import NOON, a_note, an_event, body_of, facts, minutes, new_id
 from tests.support.doors import Doorway, open_doorway, rows
 from tests.support.eventually import eventually
+from tests.support.kept_deliveries import keep
 from tests.support.patience import EVENTUALLY, PROGRAM, STORY
 from workflows import names
 from workflows.incident import IncidentWorkflow
@@ -88,6 +92,12 @@ async def signals_of(client: Client, ref: IncidentRef) -> list[list[str]]:
 
 def ref_of(row: sa.Row[Any]) -> IncidentRef:
     return IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id)
+
+
+def facts_of(payload: dict[str, Any]) -> str:
+    event = parse_event(body_of(payload))
+    assert isinstance(event, WebhookEvent)
+    return facts_json(event, NOON)
 
 
 def timeline_ids(database: Database) -> list[str]:
@@ -303,3 +313,42 @@ async def test_a_forwarder_that_stops_amid_its_work_marks_what_it_sent_and_gives
             await eventually(sent, lambda count: count > before)
         assert states(door).count("forwarded") == await sent()
         assert list(rows(door.database, tables.leases)) == []
+
+
+async def test_a_signal_that_is_too_large_for_temporal_is_halved_until_it_passes(
+    door: Doorway, temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident_queues, "MAX_BATCH_BYTES", 10**9)
+    webhook, incident = door.a_webhook(), new_id()
+    padding = f',"padding":"{"x" * 400_000}"}}'
+    kept = [
+        keep(door.database, webhook, payload := a_note(incident), facts=facts_of(payload)[:-1] + padding)
+        for _ in range(20)
+    ]
+    async with forwarding(door):
+        await until(door, "forwarded")
+    row = door.kept()[0]
+    sent = await signals_of(temporal, ref_of(row))
+    assert [event for signal in sent for event in signal] == [each.event_id for each in door.kept()]
+    assert 1 < len(sent) < len(kept)
+
+
+async def test_a_process_that_cannot_reach_temporal_lets_another_one_lead(
+    door: Doorway, keyring: Keyring, tmp_path: Path, temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarder, "LEADS_IN_VAIN_SECONDS", 0.1)
+    monkeypatch.setattr(forwarder, "ABSTAIN_SECONDS", STORY)
+    monkeypatch.setattr(forwarder, "CALL_TIMEOUT_SECONDS", 0.2)
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+    async with open_doorway(door.database, keyring, tmp_path, http_port=9) as cut_off:
+        cut_off.ingress.services.temporal.hold(nowhere)
+        async with forwarding(cut_off):
+
+            async def leads() -> bool:
+                return cut_off.ingress.forwarder.leading
+
+            await eventually(leads)
+            async with forwarding(door):
+                await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
+                await until(door, "forwarded")
+            assert not cut_off.ingress.forwarder.leading

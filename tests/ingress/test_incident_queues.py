@@ -7,12 +7,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from calmo_pagerduty.deliveries.store import PendingDelivery
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from ingress.forwarding.incident_queues import IncidentQueues
+from ingress.forwarding.incident_queues import MAX_BATCH_BYTES, IncidentQueues
 
 
-def waiting(seq: int, incident: str = "Q1") -> PendingDelivery:
-    ref = IncidentRef(connection_id="con_1", incident_id=incident)
-    return PendingDelivery(seq=seq, ref=ref, scope="organization:acme", severities={}, facts="{}", attempts=0)
+def waiting(seq: int, incident: str = "Q1", connection: str = "con_1", facts: str = "{}") -> PendingDelivery:
+    ref = IncidentRef(connection_id=connection, incident_id=incident)
+    return PendingDelivery(
+        seq=seq, ref=ref, scope="organization:acme", severities={}, facts=facts, attempts=0
+    )
 
 
 def filled(*deliveries: PendingDelivery) -> IncidentQueues:
@@ -97,6 +99,53 @@ def test_a_batch_that_failed_of_an_incident_held_back_is_not_lost() -> None:
     assert queues.take_batch(10) == []
 
 
+def test_connections_take_turns_however_many_incidents_each_has() -> None:
+    queues = filled(
+        *(waiting(seq, f"Q{seq}") for seq in range(5)), waiting(10, "Q1", "con_2"), waiting(11, "Q1", "con_3")
+    )
+    assert [seqs(queues.take_batch(10)) for _ in range(5)] == [[0], [10], [11], [1], [2]]
+
+
+def test_a_batch_is_bounded_in_bytes_and_one_delivery_always_goes() -> None:
+    large = "x" * (MAX_BATCH_BYTES // 2 + 1)
+    queues = filled(*(waiting(seq, facts=large) for seq in range(2)), waiting(2, facts=4 * large))
+    for expected in ([0], [1], [2]):
+        batch = queues.take_batch(10)
+        assert seqs(batch) == expected
+        queues.finish(batch[0].ref)
+
+
+def test_a_batch_that_was_too_large_goes_in_parts_until_none_waits() -> None:
+    queues = filled(*(waiting(seq) for seq in range(5)))
+    batch = queues.take_batch(10)
+    queues.limit(batch[0].ref, 2)
+    queues.put_back(batch)
+    for expected in ([0, 1], [2, 3], [4]):
+        batch = queues.take_batch(10)
+        assert seqs(batch) == expected
+        queues.finish(batch[0].ref)
+
+
+def test_an_incident_that_pauses_lets_others_pass_and_goes_on_in_order() -> None:
+    queues = filled(waiting(1), waiting(2, "Q2"))
+    queues.put_back(queues.take_batch(10), resume_at=50.0)
+    queues.add(waiting(3))
+    assert queues.next_resumes_at() == 50.0
+    assert seqs(queues.take_batch(10, now=49.0)) == [2]
+    assert queues.take_batch(10, now=49.0) == []
+    assert seqs(queues.take_batch(10, now=50.0)) == [1, 3]
+    assert queues.next_resumes_at() is None
+
+
+def test_what_waits_of_an_incident_held_back_can_be_dropped_and_comes_again() -> None:
+    queues = filled(waiting(1), waiting(2, "Q2"), waiting(3))
+    queues.hold_back([waiting(1).ref])
+    assert seqs(queues.drop_held_back()) == [1, 3]
+    queues.hold_back([])
+    queues.add(waiting(1))
+    assert [seqs(queues.take_batch(10)) for _ in range(3)] == [[2], [1], []]
+
+
 class Queues(RuleBasedStateMachine):
     """Whatever happens, each incident's deliveries arrive in order, once, one batch at a time."""
 
@@ -137,7 +186,7 @@ class Queues(RuleBasedStateMachine):
             self.arrived[ref.incident_id] += seqs(batch)
             self.queues.finish(ref)
         else:
-            self.queues.put_back(batch)
+            self.queues.put_back(batch, *data.draw(st.sampled_from([(), (1.0,)])))
 
     @invariant()
     def each_incident_arrives_in_order(self) -> None:

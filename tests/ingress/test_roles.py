@@ -16,7 +16,7 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.settings import Settings
 from ingress.app import build_app
 from ingress.door import DoorParts
-from ingress.forwarding import forwarder
+from ingress.forwarding import inbox_reader
 from ingress.parts import Ingress
 from ingress.roles import Role
 from tests.support.builders import an_event, body_of, headers_for, new_id
@@ -84,7 +84,7 @@ async def test_what_a_door_takes_in_is_forwarded_without_a_scan_by_the_process_t
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forwarder, "RESCAN_SECONDS", STORY)
+    monkeypatch.setattr(inbox_reader, "RESCAN_SECONDS", STORY)
     leading, webhook = door_to_temporal, door_to_temporal.a_webhook()
 
     async def states() -> set[str]:
