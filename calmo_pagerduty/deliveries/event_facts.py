@@ -1,10 +1,26 @@
 """Makes the event facts, which travel to the incident's workflow, from a parsed event."""
 
 import json
-from datetime import datetime
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
 
+from calmo_pagerduty.deliveries.model import STALE_AFTER
 from calmo_pagerduty.pagerduty.event_types import EVENT_TYPES, EventType, IssueAction, rule_of
-from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent
+from calmo_pagerduty.pagerduty.webhook_events import Reference, WebhookEvent
+
+#: A sender's clock may be this far ahead of ours. Later times are not believed: such an event would hide
+#: all that follows.
+MAX_AHEAD = timedelta(minutes=5)
+#: What travels in a signal is bounded: PagerDuty's ids are short, and an incident has few teams.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MAX_TEAMS = 25
+
+
+def is_stale(event: WebhookEvent, received_at: datetime) -> bool:
+    """Tell whether PagerDuty would have given the event up long ago: it is a replay."""
+    return event.occurred_at is not None and received_at - event.occurred_at > STALE_AFTER
 
 
 def is_about_an_incident(event: WebhookEvent) -> bool:
@@ -22,24 +38,30 @@ def is_unknown_type(event: WebhookEvent) -> bool:
     return event.event_type not in EVENT_TYPES
 
 
-def facts_json(event: WebhookEvent, received_at: datetime) -> str:
+def facts_json(event: WebhookEvent, received_at: datetime, stale: bool = False) -> str:
     """Return the event facts as JSON, without `seq`, which the inbox assigns. Times are UTC.
 
-    An event without a valid time gets the time of its arrival.
+    An event without a valid time gets the time of its arrival, and one that is `stale` shows no incident:
+    it joins the timeline and changes nothing else, because much may have happened since.
     """
+    occurred_at = min(event.occurred_at or received_at, received_at + MAX_AHEAD)
     facts: dict[str, object] = {
         "event_id": event.event_id,
         "event_type": event.event_type,
-        "occurred_at": (event.occurred_at or received_at).isoformat(),
+        "occurred_at": occurred_at.isoformat(),
     }
     snapshot = event.snapshot
-    if snapshot is not None:
+    if snapshot is not None and not stale:
         facts |= {
             "shows_incident": True,
             "status": event.status,
             "priority": snapshot.priority,
-            "service_id": snapshot.service.id if snapshot.service else None,
-            "team_ids": [team.id for team in snapshot.teams],
+            "service_id": next(_ids([snapshot.service] if snapshot.service else []), None),
+            "team_ids": list(islice(_ids(snapshot.teams), MAX_TEAMS)),
             "number": snapshot.number,
         }
     return json.dumps(facts, separators=(",", ":"))
+
+
+def _ids(references: Iterable[Reference]) -> Iterator[str]:
+    return (reference.id for reference in references if _ID.fullmatch(reference.id))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from calmo_pagerduty.db.announcements import Channel, announce
 from calmo_pagerduty.db.tables import deliveries, delivery_bodies, webhooks
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident
+from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_stale
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.deliveries.queries import DeliveryFilter, filter_conditions, join_webhooks
 from calmo_pagerduty.kernel.scopes import Visibility
@@ -108,7 +108,7 @@ def _event_columns(event: WebhookEvent, received_at: datetime) -> dict[str, Any]
         "event_type": event.event_type,
         "incident_id": event.incident_id,
         "occurred_at": event.occurred_at,
-        "facts": facts_json(event, received_at),
+        "facts": facts_json(event, received_at, is_stale(event, received_at)),
     }
 
 

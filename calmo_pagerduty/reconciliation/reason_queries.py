@@ -81,6 +81,7 @@ def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:
             1,
             "a delivery was larger than PagerDuty guarantees",
         ),
+        (recent.where(deliveries.c.remarks.contains("stale")), 1, "an event came days late"),
         (retried, MIN_RETRIED_DELIVERIES, "PagerDuty was asked to retry deliveries"),
     )
     for query, at_least, reason in reasons:

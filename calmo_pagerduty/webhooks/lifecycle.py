@@ -15,6 +15,17 @@ from enum import StrEnum
 #: How long a replaced secret stays valid: PagerDuty retries for 48 h with the first signature.
 SECRET_OVERLAP = timedelta(hours=72)
 
+#: Secrets of a webhook that are valid at once, for each of its subscriptions: the current and the one before.
+#: Each delivery is compared with all of them.
+SECRETS_OF_SUBSCRIPTION = 2
+MIN_MAX_SECRETS = 4
+
+
+def max_live_secrets(filters: int) -> int:
+    """Return how many secrets may be valid at once, for a webhook of so many services or teams."""
+    return max(MIN_MAX_SECRETS, SECRETS_OF_SUBSCRIPTION * filters)
+
+
 WEBHOOK_ID_PATTERN = re.compile(r"wh_[a-z2-7]{32}")
 WEBHOOK_PATH = "/webhooks/pagerduty/"
 

@@ -21,6 +21,7 @@ from calmo_pagerduty.webhooks.lifecycle import (
     WebhookConflict,
     WebhookFlags,
     WebhookState,
+    max_live_secrets,
     state_of,
     webhook_handle,
 )
@@ -100,16 +101,21 @@ class ManagedWebhook:
 def insert_webhook(
     tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
 ) -> str:
-    """Insert a webhook and return its id, which is also its unguessable address."""
-    webhook_id = addresses.insert_webhook(tx, keyring, new.scope, secret, now)
+    """Insert a webhook and return its id, which is also its unguessable address.
+
+    Raises WebhookConflict if the scope has several connections and none was chosen.
+    """
+    if new.connection_id is None and len(addresses.list_live_connections(tx, new.scope)) > 1:
+        raise WebhookConflict(
+            f"{new.scope} has several connections: say to which one the webhook belongs (--connection)"
+        )
+    webhook_id = addresses.insert_webhook(tx, keyring, new.scope, secret, now, new.connection_id)
     values: dict[str, Any] = {
         "name": new.name,
         "event_set": new.event_set,
         "service_ids": list(new.only.service_ids),
         "team_ids": list(new.only.team_ids),
     }
-    if new.connection_id is not None:
-        values["connection_id"] = new.connection_id
     update_webhook(tx, webhook_id, **values)
     return webhook_id
 
@@ -155,7 +161,10 @@ def update_secrets(
     now: datetime,
     keep_others: bool = False,
 ) -> None:
-    """Seal new secrets. The older ones expire after SECRET_OVERLAP, unless `keep_others`."""
+    """Seal new secrets. The older ones expire after SECRET_OVERLAP, unless `keep_others`.
+
+    If there are more than `max_live_secrets`, the oldest ones expire at once.
+    """
     if not keep_others:
         replaced = sa.update(webhook_secrets).where(
             webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
@@ -163,6 +172,25 @@ def update_secrets(
         tx.execute(replaced.values(expires_at=now + SECRET_OVERLAP))
     for secret in secrets:
         addresses.insert_secret(tx, keyring, webhook_id, secret, now)
+    _delete_oldest_secrets(tx, webhook_id)
+
+
+def _delete_oldest_secrets(tx: Transaction, webhook_id: str) -> None:
+    row = tx.execute(
+        sa.select(webhooks.c.service_ids, webhooks.c.team_ids).where(webhooks.c.id == webhook_id)
+    ).one()
+    kept = (
+        sa.select(webhook_secrets.c.version)
+        .where(webhook_secrets.c.webhook_id == webhook_id)
+        .order_by(webhook_secrets.c.version.desc())
+        .limit(max_live_secrets(len(row.service_ids) + len(row.team_ids)))
+    )
+    versions = tx.execute(kept).scalars().all()
+    tx.execute(
+        sa.delete(webhook_secrets).where(
+            webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.version.not_in(versions)
+        )
+    )
 
 
 def delete_expired_secrets(tx: Transaction, webhook_id: str, now: datetime) -> None:

@@ -43,14 +43,20 @@ _SECRETS = (
 
 
 def insert_webhook(
-    tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime
+    tx: Transaction,
+    keyring: Keyring,
+    scope: Scope,
+    secret: bytes | None,
+    now: datetime,
+    connection_id: str | None = None,
 ) -> str:
     """Insert a webhook for a scope and return its id, which is also its unguessable address.
 
-    A scope without a connection gets a connection without a token, so that webhooks work without setup.
+    Without a connection's id it gets the scope's oldest one. A scope without a connection gets one without
+    a token, so that webhooks work without setup.
     """
     webhook_id = new_webhook_id()
-    connection_id = _get_or_insert_connection(tx, scope, now)
+    connection_id = connection_id or _get_or_insert_connection(tx, scope, now)
     tx.execute(
         webhooks.insert().values(id=webhook_id, connection_id=connection_id, scope=str(scope), created_at=now)
     )
@@ -121,11 +127,18 @@ def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
     return len(tx.execute(strikes).all())
 
 
+def list_live_connections(tx: Transaction, scope: Scope) -> list[str]:
+    """Return the ids of the scope's connections that were not removed, oldest first."""
+    live = sa.select(connections.c.id).where(
+        connections.c.scope == str(scope), connections.c.removed_at.is_(None)
+    )
+    return list(tx.execute(live.order_by(connections.c.created_at)).scalars())
+
+
 def _get_or_insert_connection(tx: Transaction, scope: Scope, now: datetime) -> str:
-    first = sa.select(connections.c.id).where(connections.c.scope == str(scope))
-    existing = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
-    if existing is not None:
-        return str(existing)
+    existing = list_live_connections(tx, scope)
+    if existing:
+        return existing[0]
     connection_id = f"con_{_random(5)}"
     tx.execute(
         connections.insert().values(

@@ -33,11 +33,20 @@ class NotOfThisDatabase(ExplainedError):
 
 
 def create_webhook(
-    data_dir: Path | None, scope: Scope, name: str, events: EventSet, only: EventFilter, secret: bytes | None
+    data_dir: Path | None,
+    scope: Scope,
+    name: str,
+    connection: str | None,
+    events: EventSet,
+    only: EventFilter,
+    secret: bytes | None,
 ) -> Json:
-    """Make a webhook and return it as JSON like the REST API's. Raises StoreUnavailable, KeyProblem."""
+    """Make a webhook and return it as JSON like the REST API's.
+
+    Raises StoreUnavailable, KeyProblem, WebhookConflict.
+    """
     now = datetime.now(UTC)
-    new = NewWebhook(scope, name, None, events, only)
+    new = NewWebhook(scope, name, connection, events, only)
     with open_store(settings_for(data_dir)) as store:
         webhook_id = store.database.write_blocking(
             lambda transaction: _insert_webhook(transaction, store.keyring, new, secret, now)

@@ -56,6 +56,10 @@ def create(
         str | None,
         typer.Option(help="Also make PagerDuty's subscription, with this connection; the service must run"),
     ] = None,
+    connection: Annotated[
+        str | None,
+        typer.Option(help="The connection that it belongs to; needed if the scope has several"),
+    ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -79,7 +83,7 @@ def create(
         secret = read_pasted(read_secret()).secret if secret_stdin else None
         from ingress.commands.local_store import create_webhook  # noqa: PLC0415 - imports SQLAlchemy
 
-        webhook = create_webhook(data_dir, Scope.parse(scope), name, events, only, secret)
+        webhook = create_webhook(data_dir, Scope.parse(scope), name, connection, events, only, secret)
     emit(webhook, as_json, created_webhook_view)
 
 

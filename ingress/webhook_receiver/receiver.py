@@ -21,12 +21,17 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import refusal_store as refusals, store as deliveries
 from calmo_pagerduty.deliveries.drill_keys import drill_key
 from calmo_pagerduty.deliveries.drill_marker_store import mark_drill_incident
-from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
+from calmo_pagerduty.deliveries.event_facts import (
+    facts_json,
+    is_about_an_incident,
+    is_ping,
+    is_stale,
+    is_unknown_type,
+)
 from calmo_pagerduty.deliveries.model import (
     GUARANTEED_BODY_BYTES,
     MAX_BODY_BYTES,
     RESPONSE_OF_VERDICT,
-    STALE_AFTER,
     DeliveryState,
     SignatureVerdict,
     Verdict,
@@ -240,7 +245,7 @@ def _new_delivery(webhook: Webhook, request: Request, body: bytes, version: int)
         event_type=event.event_type,
         incident_id=event.incident_id,
         occurred_at=event.occurred_at,
-        facts=facts_json(event, now),
+        facts=facts_json(event, now, is_stale(event, now)),
         drill_key=drill_key(event.data),
     )
 
@@ -266,6 +271,6 @@ def _remarks(event: WebhookEvent, body: bytes, now: datetime) -> str:
         "ping": is_ping(event),
         "unknown_type": is_unknown_type(event),
         "best_effort": len(body) > GUARANTEED_BODY_BYTES,
-        "stale": event.occurred_at is not None and now - event.occurred_at > STALE_AFTER,
+        "stale": is_stale(event, now),
     }
     return ",".join(name for name, applies in remarks.items() if applies)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from calmo_pagerduty.access.permissions import WEBHOOKS_READ, WEBHOOKS_WRITE
+from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN, WEBHOOKS_READ, WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
@@ -219,6 +219,11 @@ class WebhookEndpoints:
             if webhook.managed and not body.keep_others:
                 raise WebhookConflict(
                     "the subscription is ours, so its secret comes from PagerDuty: rotate it instead"
+                )
+            if webhook.managed and CONNECTIONS_ADMIN not in principal.permissions:
+                raise NotPermitted(
+                    f"a further secret lets its owner send events to a webhook that we subscribed:"
+                    f" that takes the permission {CONNECTIONS_ADMIN}"
                 )
             webhook_management.update_secrets(
                 transaction, self._keyring, webhook.id, [pasted.secret], datetime.now(UTC), body.keep_others

@@ -1,10 +1,12 @@
 """The door's contract, the rows that are answered 202: what is kept of each genuine delivery."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from calmo_pagerduty.db import tables
+from calmo_pagerduty.deliveries.event_facts import MAX_AHEAD, MAX_TEAMS
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import (
@@ -229,7 +231,29 @@ async def test_an_event_older_than_three_days_is_taken_as_stale(doorway: Doorway
     webhook, now = doorway.a_webhook(), datetime.now(UTC)
     for age in (days(2.9), days(3.1)):
         await doorway.deliver(webhook, an_event(EventType.TRIGGERED, new_id(), at=now - age))
-    assert [row.remarks for row in doorway.kept()] == ["", "stale"]
+    recent, stale = doorway.kept()
+    assert (recent.remarks, stale.remarks) == ("", "stale")
+    shown = [json.loads(row.facts).get("shows_incident", False) for row in (recent, stale)]
+    assert shown == [True, False], "a stale event joins the timeline and changes nothing else"
+
+
+async def test_a_time_in_the_future_is_believed_for_some_minutes_only(doorway: Doorway) -> None:
+    webhook, before = doorway.a_webhook(), datetime.now(UTC)
+    await doorway.deliver(webhook, an_event(EventType.TRIGGERED, new_id(), at=before + days(27_000)))
+    [row] = doorway.kept()
+    told = datetime.fromisoformat(json.loads(row.facts)["occurred_at"])
+    assert before < told <= datetime.now(UTC) + MAX_AHEAD
+
+
+async def test_only_plausible_ids_and_few_teams_travel_to_the_workflow(doorway: Doorway) -> None:
+    teams = [{"id": "\U0001f525" * 150, "type": "team_reference"}]
+    teams += [{"id": f"PTEAM{number}", "type": "team_reference"} for number in range(90)]
+    service = {"id": "x" * 150, "type": "service_reference"}
+    payload = an_event(EventType.TRIGGERED, new_id(), teams=teams, service=service)
+    await doorway.deliver(doorway.a_webhook(), payload)
+    facts = json.loads(doorway.kept()[0].facts)
+    assert facts["service_id"] is None
+    assert facts["team_ids"] == [f"PTEAM{number}" for number in range(MAX_TEAMS)]
 
 
 @pytest.mark.each_database

@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db import tables
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import EventType
-from calmo_pagerduty.webhooks.lifecycle import SECRET_OVERLAP
+from calmo_pagerduty.pagerduty.token_kinds import Region
+from calmo_pagerduty.webhooks.lifecycle import MIN_MAX_SECRETS, SECRET_OVERLAP
 from tests.support.builders import an_event, body_of, headers_for, new_id, signature_of
 from tests.support.doors import ACME, Doorway, make_key
 from tests.support.webhook_desk import OTHER_SECRET, SECRET, a_desk
@@ -110,6 +113,41 @@ async def test_secrets_of_several_subscriptions_are_kept_side_by_side(doorway: D
     added = await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET, "keep_others": True})
     assert [secret["expires_at"] for secret in added["secrets"]] == [None, None]
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
+
+
+@pytest.mark.each_database
+async def test_a_webhook_has_few_secrets_and_the_oldest_gives_way(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
+    made = await desk.make(secret=SECRET)
+    for number in range(MIN_MAX_SECRETS):
+        body = {"secret": f"{OTHER_SECRET}{number}", "keep_others": True}
+        shown = await desk.done("PUT", made, "/secret", body)
+    assert [secret["version"] for secret in shown["secrets"]] == list(range(2, MIN_MAX_SECRETS + 2))
+    newest = f"{OTHER_SECRET}{MIN_MAX_SECRETS - 1}"
+    assert [await desk.deliver(made, secret) for secret in (SECRET, newest)] == [503, 202]
+
+
+async def test_a_webhook_belongs_to_a_live_connection_and_to_a_chosen_one_of_several(
+    doorway: Doorway,
+) -> None:
+    desk, now = a_desk(doorway), datetime.now(UTC)
+
+    def connect(name: str, removed: datetime | None = None) -> str:
+        def insert(tx: sa.Connection) -> str:
+            made = connections.insert_connection(tx, name, Scope.parse(ACME), now, Region.US)
+            connections.update_connection(tx, made, removed_at=removed)
+            return made
+
+        return doorway.database.write_blocking(insert)
+
+    connect("removed", now)
+    live = connect("live")
+    made = await desk.make()
+    assert made["connection_id"] == live
+    second = connect("second")
+    answer = await desk.ask("POST", "", {"scope": ACME})
+    assert (answer.status_code, "--connection" in answer.text) == (409, True)
+    assert (await desk.make(connection=second))["connection_id"] == second
 
 
 @pytest.mark.parametrize(
