@@ -45,6 +45,8 @@ class InboxReader:
         self._left_connections: set[str] = set()
         self._left_incidents: set[IncidentRef] = set()
         self._held_back: frozenset[IncidentRef] = frozenset()
+        #: What was forgotten while a page was read, which may still show it as pending.
+        self._forgotten: set[int] = set()
         self._unread = True
         self._read_up_to = 0
         self._rescan_at = 0.0
@@ -84,6 +86,7 @@ class InboxReader:
     def forget(self, seqs: Iterable[int]) -> None:
         """Forget deliveries that are marked as forwarded or dead, or left in the database."""
         for seq in seqs:
+            self._forgotten.add(seq)
             connection = self._in_memory.pop(seq, None)
             if connection is None:
                 continue
@@ -108,6 +111,7 @@ class InboxReader:
             last = page[-1].seq if len(page) == PAGE else deliveries.get_last_pending(tx)
             return page, last
 
+        self._forgotten.clear()
         page, last = await self._database.read(look)
         self._unread = self._unread or len(page) == PAGE
         self._read_up_to = max(self._read_up_to, last)
@@ -117,7 +121,9 @@ class InboxReader:
     def _keep(self, delivery: PendingDelivery, now: float) -> bool:
         """Queue the delivery, unless it is known or finds no room."""
         ref, connection = delivery.ref, delivery.ref.connection_id
-        if delivery.seq in self._in_memory or connection in self._left_connections:
+        if delivery.seq in self._in_memory or delivery.seq in self._forgotten:
+            return False
+        if connection in self._left_connections:
             return False
         if ref in self._held_back or ref in self._left_incidents:
             self._left_incidents.add(ref)

@@ -27,7 +27,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.temporal.client import connect
+from calmo_pagerduty.temporal.client import DATA_CONVERTER, connect
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.forwarding import forwarder, incident_queues
 from ingress.forwarding.forwarder import LEASE
@@ -339,7 +339,7 @@ async def test_a_process_that_cannot_reach_temporal_lets_another_one_lead(
     monkeypatch.setattr(forwarder, "LEADS_IN_VAIN_SECONDS", 0.1)
     monkeypatch.setattr(forwarder, "ABSTAIN_SECONDS", STORY)
     monkeypatch.setattr(forwarder, "CALL_TIMEOUT_SECONDS", 0.2)
-    nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True, data_converter=DATA_CONVERTER)
     async with open_doorway(door.database, keyring, tmp_path, http_port=9) as cut_off:
         cut_off.ingress.services.temporal.hold(nowhere)
         async with forwarding(cut_off):

@@ -1,16 +1,20 @@
 """The REST API over issues: filters, pages, and who sees what."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from calmo_pagerduty.pagerduty.event_types import EventType
-from tests.support.builders import NOON, a_note, a_reference, an_event, minutes, new_id
+from tests.support.builders import a_note, a_reference, an_event, minutes, new_id
 from tests.support.doors import Doorway, make_key, save_pending
 
 SHOP, BANK = "organization:shop", "organization:bank"
+
+#: Events are days from being stale.
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
 class Reader:
