@@ -55,7 +55,7 @@ def dots_figure(id: str, title: str, unit: str, rows: Sequence[DotRow]) -> Figur
 def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Figure:
     """Return two bars per row: before and after a change."""
     canvas = Canvas(id)
-    values = [value for row in rows for value in (row.before, row.after) if value is not None]
+    values = [value for row in rows for value in (row.before, row.after, row.target) if value is not None]
     top = _nice_top(max(values, default=0.0))
     bottom = HEADER + 38.0 * len(rows)
     _head(canvas, title, unit, top, bottom)
@@ -68,12 +68,16 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
                 continue
             words = f"{FILL_STYLES[fill].word} {plain_number(value)} {unit}"
             canvas.area(_LEFT, y + offset, _x(value, top) - _LEFT, 12, fill, f"{row.name}: {words}")
-            canvas.text(_x(value, top) + 5, y + offset + 10, plain_number(value), "small")
+            label = plain_number(value)
+            canvas.text(_beside(_x(value, top) + 5, label, row, top), y + offset + 10, label, "small")
+        if row.target is not None:
+            canvas.line(_x(row.target, top), y - 3, _x(row.target, top), y + 29, "target")
         canvas.text(_RIGHT + 10, y + 18, _change(row), "small muted", NOTES)
     end = canvas.legend(_LEFT, bottom + 34, [Fill.BEFORE, Fill.AFTER], _RIGHT)
-    description = " ".join(
-        f"{row.name}: {_value(row.before)} before, {_value(row.after)} after, in {unit}." for row in rows
-    )
+    if any(row.target is not None for row in rows):
+        canvas.line(_LEFT + 176, bottom + 22, _LEFT + 176, bottom + 37, "target")
+        canvas.text(_LEFT + 184, bottom + 34, "fair share", "small muted")
+    description = " ".join(_pair_text(row, unit) for row in rows)
     return canvas.figure(title, description, WIDTH, end + MARGIN)
 
 
@@ -147,7 +151,8 @@ def _head(canvas: Canvas, title: str, unit: str, top: float, bottom: float) -> N
         x = _x(value, top)
         canvas.line(x, HEADER - 6, x, bottom, "grid")
         canvas.text(x, bottom + 14, plain_number(value), "middle small muted")
-    canvas.text(_RIGHT + 10, bottom + 14, unit, "small muted", NOTES)
+    after_the_last = _RIGHT + text_width(plain_number(top), 11) / 2 + 8
+    canvas.text(after_the_last, bottom + 14, unit, "small muted", NOTES - 20)
 
 
 def _x(value: float, top: float) -> float:
@@ -173,6 +178,19 @@ def plain_number(value: float) -> str:
 
 def _value(value: float | None) -> str:
     return NO_DATA if value is None else plain_number(value)
+
+
+def _beside(x: float, label: str, row: PairRow, top: float) -> float:
+    """Return where a label begins: behind the mark of the target, if that would cross it."""
+    if row.target is None:
+        return x
+    mark = _x(row.target, top)
+    return mark + 5 if x - 4 <= mark <= x + text_width(label, 11) + 2 else x
+
+
+def _pair_text(row: PairRow, unit: str) -> str:
+    fair = "" if row.target is None else f", {plain_number(row.target)} is a fair share"
+    return f"{row.name}: {_value(row.before)} before, {_value(row.after)} after{fair}, in {unit}."
 
 
 def _change(row: PairRow) -> str:

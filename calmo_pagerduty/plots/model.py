@@ -73,11 +73,12 @@ class DotRow:
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """A value before and after a change; None is unknown."""
+    """A value before and after a change; None is unknown. `target` is what would be fair, if known."""
 
     name: str
     before: float | None
     after: float | None
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

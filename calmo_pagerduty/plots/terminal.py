@@ -84,9 +84,10 @@ def dots_text(title: str, unit: str, rows: Sequence[DotRow], width: int) -> list
 
 
 def pairs_text(title: str, unit: str, rows: Sequence[PairRow], width: int) -> list[Line]:
-    """Return two bars per row: before and after."""
+    """Return two bars per row: before and after, and the fair share (`┃`) if there is one."""
     columns = _columns(width, 16)
-    top = max((v for row in rows for v in (row.before, row.after) if v is not None), default=0.0) or 1.0
+    known = [v for row in rows for v in (row.before, row.after, row.target) if v is not None]
+    top = max(known, default=0.0) or 1.0
     lines: list[Line] = [(Fragment(f"{single_line(title, 200)} ({unit})", "bold"),)]
     for row in rows:
         for name, value, fill in ((row.name, row.before, Fill.BEFORE), ("", row.after, Fill.AFTER)):
@@ -94,9 +95,22 @@ def pairs_text(title: str, unit: str, rows: Sequence[PairRow], width: int) -> li
             if value is None:
                 lines.append((_name(name), Fragment(f"{word}{NO_DATA}")))
                 continue
-            bar = _cells(fill, max(round(value / top * (columns - 8)), 1 if value > 0 else 0))
-            lines.append((_name(name), Fragment(word, "dim"), bar, Fragment(f" {plain_number(value)}")))
+            length = max(round(value / top * (columns - 8)), 1 if value > 0 else 0)
+            bar = _with_mark(fill, length, row.target, top, columns - 8)
+            lines.append((_name(name), Fragment(word, "dim"), *bar, Fragment(f" {plain_number(value)}")))
+    if any(row.target is not None for row in rows):
+        lines.append((Fragment("┃ fair share", "dim"),))
     return lines
+
+
+def _with_mark(fill: Fill, length: int, target: float | None, top: float, columns: int) -> list[Fragment]:
+    """Return a bar with the mark of the target in it or behind it."""
+    if target is None:
+        return [_cells(fill, length)]
+    at = min(round(target / top * columns), columns)
+    if at >= length:
+        return [_cells(fill, length), Fragment(" " * (at - length)), Fragment("┃")]
+    return [_cells(fill, at), Fragment("┃"), _cells(fill, length - at - 1)]
 
 
 def stacks_text(title: str, unit: str, rows: Sequence[StackRow], width: int) -> list[Line]:

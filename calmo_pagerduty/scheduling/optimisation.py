@@ -124,6 +124,7 @@ def deviation_rows(found: Optimisation, owners: Mapping[str, str], may_see: MayS
             sanitize_text(person.name, 60),
             round(before[person.id] + shares[person.id], 1),
             round(after[person.id] + shares[person.id], 1),
+            round(shares[person.id], 1),
         )
         for person in problem.people
         if may_see(person.id)

@@ -17,7 +17,12 @@ from calmo_pagerduty.plots.model import PairRow
 from calmo_pagerduty.scheduling import queries, store
 from calmo_pagerduty.scheduling.comparison_document import comparison_document, hour_rows
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest
-from calmo_pagerduty.scheduling.optimisation import optimisation_document
+from calmo_pagerduty.scheduling.optimisation import (
+    best_owners,
+    deviation_rows,
+    optimisation_document,
+    optimise,
+)
 from calmo_pagerduty.scheduling.rows import SavedScenario
 from calmo_pagerduty.scheduling.scenarios import Scenario
 from calmo_pagerduty.scheduling.what_if import what_if
@@ -88,6 +93,33 @@ class ScenarioService:
             return await asyncio.to_thread(
                 optimisation_document, snapshot, request, _seconds(now), may_see(snapshot, reader.persons)
             )
+
+    async def optimised_loads(
+        self,
+        reader: Reader,
+        connection_id: str,
+        request: OptimiseRequest,
+        now: datetime,
+        as_of: datetime | None,
+    ) -> tuple[str, tuple[PairRow, ...]]:
+        """Return the schedule's name, and each visible person's load now and in the best roster."""
+        snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
+
+        def rows() -> tuple[str, tuple[PairRow, ...]]:
+            found = optimise(snapshot, request, _seconds(now))
+            sees = may_see(snapshot, reader.persons)
+            return found.roster.schedule.name, tuple(deviation_rows(found, best_owners(found), sees))
+
+        async with self._computing:
+            return await asyncio.to_thread(rows)
+
+    async def what_if_hours(
+        self, reader: Reader, connection_id: str, scenario: Scenario, now: datetime, as_of: datetime | None
+    ) -> tuple[PairRow, ...]:
+        """Return each visible person's hours before and after a scenario. Raises WhatIfRefused."""
+        snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
+        settings = await self._settings.in_force(reader.visibility, connection_id)
+        return (await self._compute(snapshot, scenario, now, reader.persons, settings)).rows
 
     async def save(
         self, reader: Reader, connection_id: str, scenario: Scenario, now: datetime, as_of: datetime | None

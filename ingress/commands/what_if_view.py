@@ -132,7 +132,12 @@ def optimisation_parts(result: Json, width: int) -> Iterator[RenderableType]:
         yield from _moves(name, plan, zone)
     yield from _prices(best)
     rows = [
-        PairRow(row["name"], *(round(row["history"] + row["load"][side], 1) for side in ("present", "best")))
+        PairRow(
+            row["name"],
+            round(row["history"] + row["load"]["present"], 1),
+            round(row["history"] + row["load"]["best"], 1),
+            row["share"],
+        )
         for row in result["people"]
     ]
     if rows:

@@ -4,6 +4,7 @@ Nothing here changes PagerDuty: the tool `apply_schedule_draft` applies a draft,
 Errors: `ingress.api.errors`.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -14,6 +15,8 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.plots.figures import pairs_figure
+from calmo_pagerduty.plots.model import PairRow
+from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.scheduling.service import Reader, Rerun, ScenarioService
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require, require_connection
@@ -59,6 +62,17 @@ class ScenarioEndpoints:
                 "Find the best one and two swaps and the optimum for a schedule, with drafts",
                 Json(OptimisationModel), permission=FINDINGS_READ, takes=OptimiseBody, handler=self.optimise,
                 statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", f"{PATH}/what-if/hours.svg", "Draw each person's hours before and after a scenario",
+                Media("image/svg+xml"), permission=FINDINGS_READ, takes=WhatIfBody,
+                handler=self.what_if_picture, statuses=REFUSED,
+            ),
+            Endpoint(
+                "POST", f"{PATH}/what-if/optimise/loads.svg",
+                "Draw each person's load now and in the best roster, with the fair share",
+                Media("image/svg+xml"), permission=FINDINGS_READ, takes=OptimiseBody,
+                handler=self.optimum_picture, statuses=NOT_FOUND,
             ),
             Endpoint(
                 "GET", f"{PATH}/scenarios", "List saved scenarios",
@@ -108,6 +122,21 @@ class ScenarioEndpoints:
         )
         return OptimisationModel.model_validate(document)
 
+    async def what_if_picture(self, request: Request, principal: Principal, body: WhatIfBody) -> Response:
+        """POST /api/connections/{id}/what-if/hours.svg"""
+        rows = await self._scenarios.what_if_hours(
+            reader_of(principal), request.path_params["id"], body.scenario, _now(body.now), _as_of(body.as_of)
+        )
+        return svg_response(_hours_figure(body.scenario.name, rows))
+
+    async def optimum_picture(self, request: Request, principal: Principal, body: OptimiseBody) -> Response:
+        """POST /api/connections/{id}/what-if/optimise/loads.svg"""
+        name, rows = await self._scenarios.optimised_loads(
+            reader_of(principal), request.path_params["id"], body.request, _now(body.now), _as_of(body.as_of)
+        )
+        title = f"Load with history, now and in the best roster: {name}"
+        return svg_response(pairs_figure("optimum", title, "weighted h", rows))
+
     async def list(self, request: Request, principal: Principal, _nothing: NoInput) -> ScenarioListModel:
         """GET /api/connections/{id}/scenarios"""
         connection_id = await self._connection(request, principal)
@@ -128,8 +157,7 @@ class ScenarioEndpoints:
     async def picture(self, request: Request, principal: Principal, _nothing: NoInput) -> Response:
         """GET /api/connections/{id}/scenarios/{scenario_id}/hours.svg"""
         rerun = await self._rerun(request, principal, request.path_params["scenario_id"])
-        title = f"On-call hours before and after: {rerun.saved.scenario.name}"
-        return svg_response(pairs_figure("what-if", title, "h", rerun.rows))
+        return svg_response(_hours_figure(rerun.saved.scenario.name, rerun.rows))
 
     async def compare(
         self, request: Request, principal: Principal, query: CompareQuery
@@ -160,6 +188,10 @@ class ScenarioEndpoints:
             lambda tx: require_connection(tx, principal.visibility, connection_id), principal.visibility
         )
         return connection_id
+
+
+def _hours_figure(name: str, rows: Sequence[PairRow]) -> Figure:
+    return pairs_figure("what-if", f"On-call hours before and after: {name}", "h", rows)
 
 
 def reader_of(principal: Principal) -> Reader:

@@ -66,6 +66,8 @@ async def asker(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIt
 async def test_a_scenario_is_asked_saved_computed_again_compared_drawn_and_deleted(asker: Asker) -> None:
     answer = await asker.what_if(LEAVER)
     assert answer.status_code == 200, answer.text
+    drawn = await asker.what_if(LEAVER, path="what-if/hours.svg")
+    assert "Ann" in drawn.text and "0 after" in drawn.text
     saved = (await asker.what_if(LEAVER, path="scenarios")).json()
     assert saved["result"] == answer.json()
     scenario_id = saved["scenario"]["id"]
@@ -122,6 +124,11 @@ async def test_a_schedule_that_we_render_otherwise_is_refused(
 
 async def test_the_optimum_is_asked_for(asker: Asker) -> None:
     body = {"request": {"schedule": "Primary", "min_rest_hours": 0}, "now": NOW}
+    picture = await asker.ask("POST", "what-if/optimise/loads.svg", json=body)
+    assert picture.headers["content-type"].startswith("image/svg+xml")
+    assert "fair share" in picture.text and "Ann" in picture.text
+    hidden = await asker.ask("POST", "what-if/optimise/loads.svg", "findings:read", json=body)
+    assert "Ann" not in hidden.text
     answer = await asker.ask("POST", "what-if/optimise", json=body)
     assert answer.status_code == 200, answer.text
     assert answer.json()["best"]["stop"] in ("optimal", "limit")

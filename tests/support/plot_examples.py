@@ -41,7 +41,7 @@ DOTS: Final = (
     DotRow(HOSTILE, None, 8.0, (4.0, 11.0)),
     DotRow("Bob", 0.0, 8.0, None, "on leave"),
 )
-PAIRS: Final = (PairRow("gaps", 12.0, 0.0), PairRow(HOSTILE, None, 3.5))
+PAIRS: Final = (PairRow("gaps", 12.0, 0.0), PairRow(HOSTILE, None, 3.5), PairRow("load", 9.0, 6.0, 6.0))
 STACKS: Final = (
     StackRow("Ann", ((Fill.BUSINESS, 40.0), (Fill.OFF_HOURS, 60.0), (Fill.SLEEP, 68.0))),
     StackRow(HOSTILE, ((Fill.BUSINESS, 0.0),)),

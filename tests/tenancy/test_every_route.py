@@ -140,6 +140,12 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/connections/{id}/what-if/optimise": (
         Named("connection", body=lambda w: {"request": {"schedule": "PS"}}),
     ),
+    "POST /api/connections/{id}/what-if/hours.svg": (
+        Named("connection", body=lambda w: {"scenario": {"name": "x"}}),
+    ),
+    "POST /api/connections/{id}/what-if/optimise/loads.svg": (
+        Named("connection", body=lambda w: {"request": {"schedule": "PS"}}),
+    ),
     "GET /api/connections/{id}/scenarios": (Named("connection"),),
     "POST /api/connections/{id}/scenarios": (
         Named("connection", body=lambda w: {"scenario": {"name": "x"}}),
