@@ -32,11 +32,11 @@ ADVICE: Mapping[int, tuple[str, str]] = {
     429: ("There were too many requests.", "Wait a minute and try again."),
     500: (
         "Something went wrong here, and it is logged.",
-        "Try again. If it stays, run `calmo-pagerduty doctor`.",
+        "Try again. If it stays, run: calmo-pagerduty doctor.",
     ),
     503: (
         "The database or Temporal can't be reached. Incidents are still received and kept.",
-        "Try again in some seconds. `calmo-pagerduty health` says which part does not answer.",
+        "Try again in some seconds. The command calmo-pagerduty health says which part does not answer.",
     ),
 }
 OTHER = ("This can't be shown.", "Begin at Now.")

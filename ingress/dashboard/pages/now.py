@@ -1,6 +1,7 @@
 """Now: what needs somebody at this moment."""
 
 from calmo_pagerduty.access.permissions import ISSUES_READ
+from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.issues import issue_table
@@ -12,11 +13,12 @@ MAX_SHOWN = 50
 
 
 async def show(ask: Ask) -> Content:
-    """GET /dashboard/now: the open issues, the caller's own first."""
+    """GET /dashboard/now: the open issues, the caller's own first, and the worst before the newest."""
     query = IssueListQuery.model_validate({"status": OPEN, "limit": MAX_SHOWN})
     page = await ask.ingress.issues.list(ask.request, ask.caller, query)
-    yours = [issue for issue in page.issues if _is_assigned(issue, ask.caller.person)]
-    others = [issue for issue in page.issues if issue not in yours]
+    worst_first = sorted(page.issues, key=lambda issue: list(Severity).index(issue.severity))
+    yours = [issue for issue in worst_first if _is_assigned(issue, ask.caller.person)]
+    others = [issue for issue in worst_first if issue not in yours]
     return Content(
         {"has_more": page.next_cursor is not None},
         {
