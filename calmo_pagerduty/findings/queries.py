@@ -126,6 +126,13 @@ def count_findings(tx: Transaction) -> Mapping[tuple[str, str, str], int]:
     return {(row[0], row[1], row[2]): row[3] for row in tx.execute(query)}
 
 
+def count_visible_findings(tx: Transaction, visibility: Visibility) -> Mapping[tuple[str, str, str], int]:
+    """Return analysis, state and severity → number of findings, of those that the caller may see."""
+    group = (findings.c.analysis, findings.c.state, findings.c.severity)
+    query = _visible(sa.select(*group, sa.func.count()).select_from(findings), visibility).group_by(*group)
+    return {(row[0], row[1], row[2]): row[3] for row in tx.execute(query)}
+
+
 def list_newest_results(
     tx: Transaction, visibility: Visibility, connection_id: str, until: datetime | None = None
 ) -> tuple[StoredResult, ...]:

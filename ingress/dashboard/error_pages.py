@@ -57,8 +57,7 @@ class ErrorPages:
         if isinstance(error, StoreUnavailable):
             logger.error("store_unavailable", extra={"error": str(error)})
             return self._page(request, HTTPStatus.SERVICE_UNAVAILABLE, None)
-        status = next(STATUS_OF_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_OF_ERROR)
-        return self._page(request, status, _explain(error))
+        return self._page(request, status_of(error), explain(error))
 
     async def answer_fault(self, request: Request, _error: Exception) -> Response:
         """Answer a fault of ours, which the server logs."""
@@ -87,7 +86,13 @@ class ErrorPages:
         return response
 
 
-def _explain(error: Exception) -> str:
+def status_of(error: Exception) -> HTTPStatus:
+    """Return the status of an error of the REST API's table."""
+    return next(STATUS_OF_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_OF_ERROR)
+
+
+def explain(error: Exception) -> str:
+    """Return an error's words for a person."""
     if isinstance(error, ValidationError):
         problems = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

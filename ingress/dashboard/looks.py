@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.findings.lifecycle import FindingState
+from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+from calmo_pagerduty.tool_calls.model import CallState
+from calmo_pagerduty.tools.classes import Risk
 
 
 class Look(NamedTuple):
@@ -29,4 +33,37 @@ LOOK_OF_STATUS: Mapping[IncidentStatus, Look] = {
     IncidentStatus.TRIGGERED: Look("Triggered", "bell", "bad"),
     IncidentStatus.ACKNOWLEDGED: Look("Acknowledged", "eye", "info"),
     IncidentStatus.RESOLVED: Look("Resolved", "check", "good"),
+}
+
+LOOK_OF_FINDING_SEVERITY: Mapping[FindingSeverity, Look] = {
+    FindingSeverity.CRITICAL: Look("Critical", "octagon", "bad"),
+    FindingSeverity.HIGH: Look("High", "triangle", "bad"),
+    FindingSeverity.MEDIUM: Look("Medium", "diamond", "warn"),
+    FindingSeverity.LOW: Look("Low", "circle", "info"),
+    FindingSeverity.INFO: Look("Info", "circle", "info"),
+}
+
+LOOK_OF_FINDING_STATE: Mapping[FindingState, Look] = {
+    FindingState.NEW: Look("New", "bell", "warn"),
+    FindingState.RETURNED: Look("Returned", "bell", "bad"),
+    FindingState.ACCEPTED: Look("Accepted", "eye", "info"),
+    FindingState.DISMISSED: Look("Dismissed", "circle", "info"),
+    FindingState.RESOLVED: Look("Resolved", "check", "good"),
+}
+
+LOOK_OF_CALL_STATE: Mapping[CallState, Look] = {
+    CallState.WAITING: Look("Waiting", "bell", "warn"),
+    CallState.RUNNING: Look("Running", "circle", "info"),
+    CallState.DONE: Look("Done", "check", "good"),
+    CallState.FAILED: Look("Failed", "octagon", "bad"),
+    CallState.UNKNOWN: Look("Unknown: check at PagerDuty", "triangle", "bad"),
+    CallState.DENIED: Look("Denied", "octagon", "info"),
+    CallState.EXPIRED: Look("Expired", "circle", "info"),
+    CallState.REFUSED: Look("Refused", "octagon", "warn"),
+}
+
+LOOK_OF_RISK: Mapping[Risk, Look] = {
+    Risk.LOW: Look("Low risk", "circle", "good"),
+    Risk.MEDIUM: Look("Medium risk", "diamond", "warn"),
+    Risk.HIGH: Look("High risk", "triangle", "bad"),
 }

@@ -63,6 +63,11 @@ class Ask:
             {name: value for name, value in values.items() if name not in _PARAMETERS_OF_EVERY_PAGE}
         )
 
+    def text(self, field: str) -> str | None:
+        """Return a field of the form without spaces around it; None if it is empty or not there."""
+        value = self.form.get(field)
+        return (value.strip() or None) if isinstance(value, str) else None
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Read the database within what the caller may see. Raises StoreUnavailable."""
         return await self.ingress.services.database.read(work, self.caller.visibility)

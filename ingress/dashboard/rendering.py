@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
-from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
+from ingress.dashboard import looks
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.static_files import StaticFiles
 
@@ -45,8 +45,7 @@ class Renderer:
         self._environment.globals |= {
             "ROOT": ROOT,
             "asset": static_files.address,
-            "LOOK_OF_SEVERITY": LOOK_OF_SEVERITY,
-            "LOOK_OF_STATUS": LOOK_OF_STATUS,
+            **{name: table for name, table in vars(looks).items() if name.startswith("LOOK_OF_")},
         }
 
     def response(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:

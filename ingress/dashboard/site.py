@@ -15,11 +15,11 @@ from calmo_pagerduty.access.session_store import Message
 from ingress.api.errors import STATUS_OF_ERROR, NotPermitted, ResourceNotFound
 from ingress.dashboard import security
 from ingress.dashboard.csp_reports import receive_report
-from ingress.dashboard.error_pages import ErrorPages
+from ingress.dashboard.error_pages import ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
-from ingress.dashboard.page import Action, Ask, Content, Page
-from ingress.dashboard.pages import issues, now
+from ingress.dashboard.page import Action, Ask, Content, Done, Page
+from ingress.dashboard.pages import approvals, findings, issues, now, tools
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.sessions import Sessions
@@ -30,11 +30,19 @@ from ingress.dashboard.themes import choose_theme
 from ingress.parts import Ingress
 
 #: All pages, in the order of the navigation.
-PAGES: Sequence[Page] = (*now.PAGES, *issues.PAGES)
+PAGES: Sequence[Page] = (
+    *now.PAGES,
+    *issues.PAGES,
+    *findings.PAGES,
+    *approvals.PAGES,
+    *tools.PAGES,
+)
 #: What forms do.
-ACTIONS: Sequence[Action] = (*issues.ACTIONS,)
+ACTIONS: Sequence[Action] = (*issues.ACTIONS, *findings.ACTIONS, *approvals.ACTIONS, *tools.ACTIONS)
 
 MAX_FORM_FIELDS = 200
+#: Statuses of errors that are about what a form says or about the state of its object.
+SAID_ON_THE_PAGE = frozenset({400, 403, 409, 422, 429})
 _DOWNLOAD_TYPES = {"csv": "text/csv; charset=utf-8", "md": "text/markdown; charset=utf-8"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -113,7 +121,7 @@ class Dashboard:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, action.permission)
             await self._check_form(ask)
-            done = await action.do(ask)
+            done = await _outcome(action, ask)
             message = Message(done.kind, done.message)
             await self._sessions.say(ask.session, (*ask.session.messages, message))
             return RedirectResponse(security.safe_path(done.path), 303)
@@ -145,6 +153,17 @@ class Dashboard:
         """POST /dashboard/theme. It needs no session, so it has no token."""
         security.check_origin(request, self._public_address)
         return await choose_theme(request, security.is_https(request, self._public_address))
+
+
+async def _outcome(action: Action, ask: Ask) -> Done:
+    """Carry out an action. What is refused for its content is said on the page with the form."""
+    try:
+        return await action.do(ask)
+    except tuple(STATUS_OF_ERROR) as error:
+        back = ask.text("back")
+        if back is None or status_of(error) not in SAID_ON_THE_PAGE:
+            raise
+        return Done(back, f"Nothing was done: {explain(error)}", "failed")
 
 
 async def go_to_first_page(_request: Request) -> Response:

@@ -1,7 +1,7 @@
 """Issues: the list with its facets, an issue, and the row of a list that a live page fetches again."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.connections.severity import Severity
@@ -9,6 +9,7 @@ from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import IssueOrigin
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.api.endpoints import NoInput
+from ingress.dashboard.facets import Facet, SavedView
 from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
 from ingress.dashboard.page import Action, Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
@@ -17,21 +18,6 @@ from ingress.incidents.models import IssueListQuery, IssueModel
 #: A download holds at most so many issues.
 MAX_DOWNLOADED = 5000
 MAX_SERVICES = 12
-
-
-class Facet(NamedTuple):
-    """A field to filter by: each value with its word and how many issues have it."""
-
-    name: str
-    heading: str
-    values: Sequence[tuple[str, str, int]]
-
-
-class SavedView(NamedTuple):
-    """A named filter."""
-
-    name: str
-    query: str
 
 
 VIEWS = (
