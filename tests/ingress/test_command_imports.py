@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+#: Each starts a program of its own.
+pytestmark = pytest.mark.slow
+
 #: Packages that take long to import, or bring much with them.
 SLOW = frozenset({
     "activities", "alembic", "bootstrap", "cryptography", "mcp", "networkx", "numpy", "prometheus_client",
@@ -32,9 +35,6 @@ PROGRAM = """
 import atexit, sys
 atexit.register(lambda: print(*{name.partition(".")[0] for name in sys.modules}, file=sys.__stdout__))
 from ingress.cli import main
-
-#: Each starts a program of its own.
-pytestmark = pytest.mark.slow
 main()
 """
 
