@@ -7,6 +7,7 @@ whoever accepts; the connection's rules may make it wait for an approval.
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -33,13 +34,17 @@ from calmo_pagerduty.workload.cover_requests import (
     CoverState,
     answered,
 )
-from calmo_pagerduty.workload.rough_nights import RoughNight, rough_nights
+from calmo_pagerduty.workload.rough_nights import RoughNight, on_call_in, rough_nights
+from calmo_pagerduty.workload.rows import told_event
 from calmo_pagerduty.workload.settings_service import WorkloadSettingsService
+from calmo_pagerduty.workload.told_pages import with_told_pages
 
 TOOL = "create_schedule_override"
 OURSELVES = "rough night"
 #: How long a request that a person makes stays open, at most until the time to cover ends.
 ASKED_FOR = timedelta(days=7)
+#: How far back events of pages are read: a night that ended within the last day began within this.
+TOLD_SINCE = timedelta(hours=48)
 
 
 class NightToCover(FrozenModel):
@@ -95,7 +100,7 @@ class CoverService:
     async def propose(self, order: NightToCover) -> CoverProposed:
         """Ask the least loaded eligible person to cover the day after a rough night, once."""
         now = datetime.now(UTC)
-        snapshot = await self._snapshots.get(EVERYTHING, order.connection_id)
+        snapshot = await self._snapshot_of_now(order.connection_id, now)
         settings = await self._settings.in_force(EVERYTHING, order.connection_id)
         found = {
             night_hash(order.connection_id, night): night
@@ -106,7 +111,14 @@ class CoverService:
             return CoverProposed()
         remaining = Span(max(night.cover.start, int(now.timestamp())), night.cover.end)
         try:
-            suggestion = await _suggest(snapshot, night.schedule_id, night.person.user_id, remaining, now)
+            suggestion = await _suggest(
+                snapshot,
+                night.schedule_id,
+                night.person.user_id,
+                remaining,
+                now,
+                not_these=on_call_in(snapshot, night.hours),
+            )
         except NotOnCall:
             return CoverProposed()
         candidates = [item.person.user_id for item in suggestion.candidates if item.covers_all]
@@ -269,8 +281,17 @@ class CoverService:
         settings = await self._settings.in_force(EVERYTHING, connection_id)
         if not settings.rough_nights.is_enabled:
             return ()
-        snapshot = await self._snapshots.get(EVERYTHING, connection_id)
+        snapshot = await self._snapshot_of_now(connection_id, now)
         return await asyncio.to_thread(rough_nights, snapshot, int(now.timestamp()), settings.rough_nights)
+
+    async def _snapshot_of_now(self, connection_id: str, now: datetime) -> AccountSnapshot:
+        """Return the newest snapshot with the pages that webhooks have told of since its log was read."""
+        snapshot = await self._snapshots.get(EVERYTHING, connection_id)
+        bodies = await self._database.read(
+            lambda tx: store.list_told_bodies(tx, connection_id, now - TOLD_SINCE)
+        )
+        events = {event.event_id: event for event in map(told_event, bodies) if event is not None}
+        return with_told_pages(snapshot, events.values(), int(now.timestamp()))
 
 
 def night_hash(connection_id: str, night: RoughNight) -> str:
@@ -279,13 +300,25 @@ def night_hash(connection_id: str, night: RoughNight) -> str:
 
 
 async def _suggest(
-    snapshot: AccountSnapshot, schedule_id: str, user_id: str, asked: Span, now: datetime
+    snapshot: AccountSnapshot,
+    schedule_id: str,
+    user_id: str,
+    asked: Span,
+    now: datetime,
+    not_these: Collection[str] = (),
 ) -> CoverSuggestion:
     schedule = next((item for item in snapshot.schedules if item.id == schedule_id), None)
     if schedule is None:
         raise CoverRefused(f"the snapshot has no schedule {schedule_id[:40]!r}")
     return await asyncio.to_thread(
-        suggest_cover, snapshot, schedule, user_id, asked, now=int(now.timestamp()), away=snapshot.away()
+        suggest_cover,
+        snapshot,
+        schedule,
+        user_id,
+        asked,
+        now=int(now.timestamp()),
+        away=snapshot.away(),
+        not_these=not_these,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from calmo_pagerduty.kernel.intervals import Span, clip, total_seconds
 from calmo_pagerduty.kernel.local_bands import DAY, HOUR
-from calmo_pagerduty.kernel.time_zones import NIGHT_ENDS
+from calmo_pagerduty.kernel.time_zones import NIGHT_BEGINS, NIGHT_ENDS
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.workload.hours import night_of, sleep_interruptions
 from calmo_pagerduty.workload.interruptions import by_person, interruptions, known_window
@@ -31,6 +31,8 @@ class RoughNight:
     ask_at: int
     schedule_id: str | None
     cover: Span | None
+    #: The sleep hours of the night, 22 to 8 in the person's zone.
+    hours: Span
 
     @property
     def key(self) -> str:
@@ -60,6 +62,12 @@ def rough_nights(snapshot: AccountSnapshot, now: int, rules: RoughNightRules) ->
     return tuple(sorted(nights, key=lambda night: (night.ask_at, night.key)))
 
 
+def on_call_in(snapshot: AccountSnapshot, hours: Span) -> frozenset[str]:
+    """Return who was on call at any time of a night: they may be as tired."""
+    held = OnCallTimes(snapshot, hours).by_person
+    return frozenset(user_id for user_id, spans in held.items() if clip(spans, hours))
+
+
 def _night(
     person: Person, morning: date, incident_ids: list[str], times: OnCallTimes, rules: RoughNightRules
 ) -> RoughNight:
@@ -79,6 +87,7 @@ def _night(
         ask_at=ask_at,
         schedule_id=longest if spans else None,
         cover=Span(spans[0].start, spans[-1].end) if spans else None,
+        hours=Span(_local(morning - timedelta(days=1), NIGHT_BEGINS, person), ask_at),
     )
 
 

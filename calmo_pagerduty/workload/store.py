@@ -6,10 +6,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.statements import insert_or_ignore
-from calmo_pagerduty.db.tables import connections, cover_requests, workload_settings
+from calmo_pagerduty.db.tables import (
+    connections,
+    cover_requests,
+    deliveries,
+    delivery_bodies,
+    issues,
+    workload_settings,
+)
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.workload.cover_requests import CoverRequest, CoverState
 from calmo_pagerduty.workload.rows import request_from_row, request_values
+from calmo_pagerduty.workload.told_pages import BEGINS, ENDS
+
+#: At most so many of a day's events, the newest.
+MAX_TOLD = 5000
 
 
 def mark_drafted(
@@ -76,6 +87,29 @@ def list_expired_requests(tx: Transaction, now: datetime, limit: int) -> tuple[C
     return tuple(
         request_from_row(row) for row in tx.execute(query.order_by(cover_requests.c.id).limit(limit))
     )
+
+
+def list_told_bodies(tx: Transaction, connection_id: str, since: datetime) -> tuple[bytes, ...]:
+    """Return the bodies of the events that tell of pages, of incidents that lived since then.
+
+    A drill's incident is no issue, so that its events aren't among them.
+    """
+    recent = sa.select(issues.c.incident_id).where(
+        issues.c.connection_id == connection_id, issues.c.as_of >= since
+    )
+    query = (
+        sa.select(delivery_bodies.c.body)
+        .join(deliveries, deliveries.c.seq == delivery_bodies.c.seq)
+        .where(
+            deliveries.c.connection_id == connection_id,
+            deliveries.c.incident_id.in_(recent),
+            deliveries.c.event_type.in_(sorted(BEGINS | ENDS)),
+            deliveries.c.occurred_at >= since,
+        )
+        .order_by(deliveries.c.seq.desc())
+        .limit(MAX_TOLD)
+    )
+    return tuple(tx.execute(query).scalars())
 
 
 def list_connections(tx: Transaction) -> tuple[tuple[str, str], ...]:
