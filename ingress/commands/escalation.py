@@ -59,7 +59,7 @@ def simulate(
 def lint(
     days: Annotated[int, typer.Option(min=1, max=90, help="How many days to look ahead")] = 30,
     policy: Annotated[str | None, POLICY] = None,
-    form: Annotated[str, typer.Option("--format", help="text, md or csv")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text, md, csv or html")] = "text",
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
     connection: Annotated[str | None, CONNECTION] = None,
@@ -70,7 +70,7 @@ def lint(
     client = client_of(data_dir)
     path = escalation_path(client, connection, "lint")
     params = _params({"now": now, "as_of": as_of}, days=str(days))
-    if form in {"md", "csv"}:
+    if form in {"md", "csv", "html"}:
         echo_text(client.text(path, [*params, ("format", form)]), nl=False)
         return
     result = client.get(path, [*params, ("ladders", "true")])

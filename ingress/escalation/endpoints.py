@@ -25,6 +25,7 @@ from calmo_pagerduty.findings.codec import result_document
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.oncall.policy_review_html import policy_review_html
 from calmo_pagerduty.plots.codec import lanes_to_json
 from calmo_pagerduty.plots.figures import steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
@@ -33,7 +34,7 @@ from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
 from ingress.api.errors import ResourceNotFound
-from ingress.api.pictures import svg_response
+from ingress.api.pictures import SVG_HEADERS, svg_response
 from ingress.escalation.finding_services import service_id_of
 from ingress.escalation.models import (
     AnalysisModel,
@@ -80,7 +81,7 @@ class EscalationEndpoints:
             Endpoint(
                 "GET",
                 f"{PATH}/lint",
-                "Lint escalation policies over time, as JSON, markdown or CSV",
+                "Lint escalation policies over time, as JSON, markdown, CSV or a page of HTML",
                 Json(AnalysisModel),
                 permission=FINDINGS_READ,
                 takes=LintQuery,
@@ -144,6 +145,8 @@ class EscalationEndpoints:
             return Response(lint_markdown(result), media_type="text/markdown")
         if query.format == "csv":
             return Response(lint_csv(result), media_type="text/csv")
+        if query.format == "html":
+            return Response(policy_review_html(result, snapshot), media_type="text/html", headers=SVG_HEADERS)
         if not query.ladders:
             result = replace(result, metrics={name: result.metrics[name] for name in ("standards",)})
         return analysis_model(result)

@@ -33,7 +33,7 @@ class SimulationQuery(SnapshotQuery):
 class LintQuery(SnapshotQuery):
     now: Moment | None = Field(None, description="The time of the analysis. Default: now.")
     days: int = Field(30, ge=1, le=90)
-    format: Literal["json", "md", "csv"] = "json"
+    format: Literal["json", "md", "csv", "html"] = "json"
     ladders: bool = Field(False, description="With the metrics: a ladder of every policy.")
 
 

@@ -84,12 +84,19 @@ async def test_the_lint_hides_what_single_persons_set(doorway: Doorway, database
     assert "Name of amy" not in nobody.text
     assert [f["code"] for f in nobody.json()["findings"]] == [f["code"] for f in everybody.json()["findings"]]
     assert nobody.json()["metrics"]["policies"][0]["levels"][0]["never_paged_user_ids"] == []
-    for form, kind in (("md", "text/markdown"), ("csv", "text/csv")):
+    page = await doorway.client.get(
+        path, params={"now": AT, "format": "html"}, headers=make_key(database, [READ, PERSONS])
+    )
+    assert "Name of amy is never paged here" in page.text
+    assert "Cat &lt;script&gt;" in page.text
+    for outside in ("<script", "<link", "src=", "@import", "url("):
+        assert outside not in page.text
+    for form, kind in (("md", "text/markdown"), ("csv", "text/csv"), ("html", "text/html")):
         table = await doorway.client.get(
             path, params={"now": AT, "format": form}, headers=make_key(database, [READ])
         )
         assert table.headers["content-type"].startswith(kind)
-        assert "Name of amy" not in table.text
+        assert "amy is" not in table.text
 
 
 async def test_a_moment_without_an_offset_or_an_unknown_service_is_refused(
