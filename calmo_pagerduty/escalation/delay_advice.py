@@ -1,7 +1,8 @@
-"""Advice on the delay of level 1, back-tested on the account's own later incidents. Pure.
+"""Advice on the delay of each level, back-tested on the account's own later incidents. Pure.
 
-Source: the model of `response_model`. A shorter delay brings level 2 in earlier, and takes the time of those
-who would still have answered: so at most 10 % more pages of level 2, and of missed incidents, are accepted.
+Source: the model of `response_model`. A shorter delay brings the next level in earlier, and takes the time of
+those who would still have answered: so at most 10 % more pages of the next level, and of missed incidents,
+are accepted. The next level after the last one is the first, if the policy repeats.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from calmo_pagerduty.statistics.survival import Duration, SurvivalCurve, kaplan_
 GRID = tuple(range(5, 61, 5))
 MIN_ASSIGNMENTS = 30
 MIN_ACKNOWLEDGED = 10
-#: How many more pages of level 2 are accepted.
+#: How many more pages of the next level are accepted.
 MAX_MORE_PAGES = 1.10
 #: A gain of less than this isn't worth a change, in minutes.
 MIN_GAIN_MINUTES = 0.25
@@ -27,7 +28,7 @@ SEED = 20_260_814
 
 
 class Assignment(NamedTuple):
-    """A level-1 assignment: when it began (epoch seconds), and the minutes until it was acknowledged."""
+    """An assignment of a level: when it began (epoch seconds), and the minutes until it was acknowledged."""
 
     start: int
     duration: Duration
@@ -35,20 +36,43 @@ class Assignment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What the advice leaves as it is: later levels' curves, all delays in minutes, loops."""
+    """What the advice leaves as it is: the other levels' curves in order, all delays in minutes, loops."""
 
-    later: tuple[Survival, ...]
+    others: tuple[Survival, ...]
     delays: tuple[int, ...]
     num_loops: int
+    #: The level whose delay may change, from 1.
+    level: int = 1
 
-    def expected(self, first: Survival, first_delay: int) -> ExpectedResponse:
-        return expected_response((first, *self.later), (first_delay, *self.delays[1:]), self.num_loops)
+    @property
+    def delay(self) -> int:
+        """The level's present delay."""
+        return self.delays[self.level - 1]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody else is paged after the level: on the next one, or on the first again."""
+        return len(self.delays) > 1 and (self.level < len(self.delays) or self.num_loops > 0)
+
+    def expected(self, curve: Survival, delay: int) -> ExpectedResponse:
+        """Return what the policy leads to if the level has this curve and this delay."""
+        at = self.level - 1
+        return expected_response(
+            (*self.others[:at], curve, *self.others[at:]),
+            (*self.delays[:at], delay, *self.delays[at + 1 :]),
+            self.num_loops,
+        )
+
+    def next_pages(self, response: ExpectedResponse) -> float:
+        """Return how often the level after this one is assigned."""
+        return response.level_pages[self.level % len(self.delays)]
 
 
 @dataclass(frozen=True, slots=True)
 class DelayAdvice:
-    """A better delay for level 1. `tested` and `tested_current` are from the later incidents alone."""
+    """A better delay for a level. `tested` and `tested_current` are from the later incidents alone."""
 
+    level: int
     delay_minutes: int
     current_minutes: int
     expected: ExpectedResponse
@@ -81,21 +105,27 @@ def advise_delay(assignments: Sequence[Assignment], path: Path) -> DelayAdvice |
     Advice is drawn from the earlier 60 %, and shown only if the later 40 % confirm that it beats the
     present delay.
     """
+    if not path.goes_on:
+        return NoAdvice(
+            "a policy of one level has nobody to go on to"
+            if len(path.delays) == 1
+            else "after the last level nobody is paged: the policy doesn't repeat"
+        )
     ordered = sorted(assignments)
     split = int(len(ordered) * TRAINING_SHARE)
     earlier, later = _curve(ordered[:split]), _curve(ordered[split:])
     for part, curve in (("earlier", earlier), ("later", later)):
         if not is_enough(curve):
             return NoAdvice(
-                f"insufficient data: the {part} part has {curve.count} assignments and {curve.events}"
-                f" acknowledgements; {MIN_ASSIGNMENTS} and {MIN_ACKNOWLEDGED} are needed"
+                f"insufficient data: the {part} part of level {path.level} has {curve.count} assignments"
+                f" and {curve.events} acknowledgements; {MIN_ASSIGNMENTS} and {MIN_ACKNOWLEDGED} are needed"
             )
     delay = _best_delay(earlier, path)
     if delay is None:
         return NoAdvice("no delay on the grid of 5 to 60 minutes is better than the present one")
-    present = path.delays[0]
+    present = path.delay
     tested, tested_current = path.expected(later, delay), path.expected(later, present)
-    if not _is_better(tested, tested_current):
+    if not _is_better(path, tested, tested_current):
         return NoAdvice(f"{delay} min looked better on earlier incidents, and was not on later ones")
     everything = _curve(ordered)
     interval = bootstrap_interval(
@@ -105,6 +135,7 @@ def advise_delay(assignments: Sequence[Assignment], path: Path) -> DelayAdvice |
     if interval.low <= 0:
         return NoAdvice(f"{delay} min may be no better: the interval of the gain includes 0")
     return DelayAdvice(
+        path.level,
         delay,
         present,
         path.expected(everything, delay),
@@ -124,21 +155,21 @@ def is_enough(curve: SurvivalCurve) -> bool:
 
 def _best_delay(curve: SurvivalCurve, path: Path) -> int | None:
     """Return the delay with the lowest expected time, of those that the curve reaches."""
-    present = path.expected(curve, path.delays[0])
+    present = path.expected(curve, path.delay)
     candidates = [
         (path.expected(curve, delay).mean_minutes, delay)
         for delay in GRID
-        if delay != path.delays[0]
+        if delay != path.delay
         and curve.is_known_at(delay)
-        and _is_better(path.expected(curve, delay), present)
+        and _is_better(path, path.expected(curve, delay), present)
     ]
     return min(candidates)[1] if candidates else None
 
 
-def _is_better(changed: ExpectedResponse, present: ExpectedResponse) -> bool:
+def _is_better(path: Path, changed: ExpectedResponse, present: ExpectedResponse) -> bool:
     return (
         present.mean_minutes - changed.mean_minutes >= MIN_GAIN_MINUTES
-        and changed.second_level_pages <= MAX_MORE_PAGES * present.second_level_pages
+        and path.next_pages(changed) <= MAX_MORE_PAGES * path.next_pages(present)
         and changed.missed <= MAX_MORE_PAGES * present.missed
     )
 

@@ -31,6 +31,8 @@ from calmo_pagerduty.statistics.survival import (
     kaplan_meier,
 )
 
+TOO_FEW = "the model of this policy has too few data"
+
 
 @dataclass(frozen=True, slots=True)
 class LevelCurve:
@@ -74,7 +76,8 @@ class PolicyResponse:
     expected: ExpectedResponse | None
     is_bound: bool
     reason: str
-    advice: DelayAdvice | NoAdvice
+    #: On the delay of each level, in order.
+    advice: tuple[DelayAdvice | NoAdvice, ...]
     parts: Decomposition
 
 
@@ -125,12 +128,11 @@ def _policy_response(
     curves = [level.curve for level in levels if level.curve is not None]
     delays = tuple(rule.delay_minutes for rule in policy.rules)
     expected, reason, is_bound = None, "", False
-    advice: DelayAdvice | NoAdvice = NoAdvice("the model of this policy has too few data")
+    advice: tuple[DelayAdvice | NoAdvice, ...] = (NoAdvice(TOO_FEW),) * len(levels)
     if len(curves) == len(levels) and curves:
         expected = expected_response(curves, delays, policy.num_loops)
         is_bound = not all(curve.is_known_at(delay) for curve, delay in zip(curves, delays, strict=True))
-        first = [Assignment(item.start, _duration(item)) for item in episodes if item.level == 1]
-        advice = _advice(first, Path(tuple(curves[1:]), delays, policy.num_loops))
+        advice = tuple(_advice(level.level, episodes, curves, delays, policy.num_loops) for level in levels)
     else:
         lacking = [str(level.level) for level in levels if level.curve is None]
         reason = f"insufficient data on level {', '.join(lacking)}: 30 assignments and 10 answers are needed"
@@ -156,10 +158,17 @@ def _policy_response(
     )
 
 
-def _advice(first: Sequence[Assignment], path: Path) -> DelayAdvice | NoAdvice:
-    if len(path.delays) == 1:
-        return NoAdvice("a policy of one level has nobody to go on to")
-    return advise_delay(first, path)
+def _advice(
+    level: int,
+    episodes: Sequence[Episode],
+    curves: Sequence[SurvivalCurve],
+    delays: tuple[int, ...],
+    num_loops: int,
+) -> DelayAdvice | NoAdvice:
+    """Return advice on a level's delay from its own assignments: a borrowed curve proves nothing of it."""
+    own = [Assignment(item.start, _duration(item)) for item in episodes if item.level == level]
+    others = tuple(curve for number, curve in enumerate(curves, 1) if number != level)
+    return advise_delay(own, Path(others, delays, num_loops, level))
 
 
 def _level_curve(

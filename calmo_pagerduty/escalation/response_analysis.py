@@ -1,10 +1,11 @@
 """The answers to incidents as an analysis: figures in JSON, and findings about delays. Pure."""
 
 from calmo_pagerduty.escalation.decomposition import Decomposition
-from calmo_pagerduty.escalation.delay_advice import DelayAdvice
+from calmo_pagerduty.escalation.delay_advice import DelayAdvice, NoAdvice
 from calmo_pagerduty.escalation.entities import policy_entity
 from calmo_pagerduty.escalation.lint import in_order, inputs_of
 from calmo_pagerduty.escalation.response import (
+    TOO_FEW,
     AccountResponse,
     BandCurve,
     LevelCurve,
@@ -26,9 +27,10 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
     """Return how incidents are answered, and delays that would be better. Times are epoch seconds (UTC)."""
     account = account_response(snapshot, now)
     findings = [
-        _delay_finding(item.policy, item.advice)
+        _delay_finding(item.policy, advice)
         for item in account.policies
-        if isinstance(item.advice, DelayAdvice)
+        for advice in item.advice
+        if isinstance(advice, DelayAdvice)
     ]
     since = snapshot.section(SectionName.LOG_ENTRIES).since
     first = min((incident.created_at for incident in snapshot.incidents), default=snapshot.taken_at)
@@ -64,13 +66,17 @@ def _policy_metrics(item: PolicyResponse) -> JsonObject:
         "escalated": item.escalated,
         "escalated_interval": None if share is None else [round(share.low, 4), round(share.high, 4)],
         "median_minutes_to_acknowledge": _rounded(item.median_minutes),
-        "levels": [_level_metrics(level) for level in item.levels],
+        "levels": [
+            {**_level_metrics(level), "advice": _advice_metrics(advice)}
+            for level, advice in zip(item.levels, item.advice, strict=True)
+        ],
         "bands": [_band_metrics(band, item.policy) for band in item.bands],
         "sleep_hours_differ_p_value": None if test is None else round(test.p_value, 6),
         "expected": None if item.expected is None else _expected_metrics(item.expected),
         "is_upper_bound": item.is_bound,
         "reason": item.reason or None,
-        "advice": _advice_metrics(item),
+        # On level 1; each level has its own.
+        "advice": _advice_metrics(item.advice[0] if item.advice else NoAdvice(TOO_FEW)),
         "time_to_acknowledge": _parts_metrics(item.parts),
     }
 
@@ -119,8 +125,7 @@ def _expected_metrics(expected: ExpectedResponse) -> JsonObject:
     }
 
 
-def _advice_metrics(item: PolicyResponse) -> JsonObject:
-    advice = item.advice
+def _advice_metrics(advice: DelayAdvice | NoAdvice) -> JsonObject:
     if not isinstance(advice, DelayAdvice):
         return {"delay_minutes": None, "reason": advice.reason}
     return {
@@ -148,13 +153,14 @@ def _parts_metrics(parts: Decomposition) -> JsonObject:
 
 
 def _delay_finding(policy: Policy, advice: DelayAdvice) -> Finding:
-    more = advice.expected.second_level_pages - advice.current.second_level_pages
+    following = advice.level % len(policy.rules)
+    more = advice.expected.level_pages[following] - advice.current.level_pages[following]
     return Finding(
         code="better_escalation_delay",
-        key=policy.id,
+        key=policy.id if advice.level == 1 else f"{policy.id}:{advice.level}",
         severity=FindingSeverity.LOW,
         confidence=Confidence.MEDIUM,
-        title=f"{policy.name}: level 1 could move on after {advice.delay_minutes} min",
+        title=f"{policy.name}: level {advice.level} could move on after {advice.delay_minutes} min",
         entities=(policy_entity(policy),),
         evidence=(
             Evidence(
@@ -171,17 +177,18 @@ def _delay_finding(policy: Policy, advice: DelayAdvice) -> Finding:
                 {"tested_gain_minutes": round(advice.tested_gain_minutes, 3)},
             ),
         ),
-        recommendation=f"Set the delay of level 1 to {advice.delay_minutes} min"
+        recommendation=f"Set the delay of level {advice.level} to {advice.delay_minutes} min"
         f" (now {advice.current_minutes} min).",
-        expected_effect=f"{advice.gain_minutes:.1f} min sooner on average; {more:+.3f} pages of level 2 per"
-        " incident.",
+        expected_effect=f"{advice.gain_minutes:.1f} min sooner on average; {more:+.3f} pages of level"
+        f" {following + 1} per incident.",
         how_to_verify="Run `calmo-pagerduty escalation response` after thirty more incidents.",
-        how_to_undo=f"Set the delay of level 1 to {advice.current_minutes} min again.",
+        how_to_undo=f"Set the delay of level {advice.level} to {advice.current_minutes} min again.",
     )
 
 
 def _advice_evidence(advice: DelayAdvice) -> JsonObject:
     return {
+        "level": advice.level,
         "delay_minutes": advice.delay_minutes,
         "current_minutes": advice.current_minutes,
         "n": advice.count,

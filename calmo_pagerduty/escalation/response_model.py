@@ -37,23 +37,23 @@ class ExpectedResponse:
     """What a policy leads to, for an incident of high urgency.
 
     `mean_minutes` is E[min(T, end)]: an incident that nobody acknowledges counts with the whole path.
-    `second_level_pages` is how often level 2 is assigned per incident.
+    `level_pages` is how often each level is assigned per incident, `second_level_pages` that of level 2.
     """
 
     missed: float
     mean_minutes: float
     second_level_pages: float
+    level_pages: tuple[float, ...] = ()
 
 
 def expected_response(
     curves: Sequence[Survival], delays: Sequence[float], num_loops: int
 ) -> ExpectedResponse:
     """Return what levels with these curves and delays (minutes) lead to, over `num_loops` + 1 passes."""
-    waiting, mean, second = 1.0, 0.0, 0.0
+    waiting, mean, pages = 1.0, 0.0, [0.0] * len(curves)
     for _ in range(num_loops + 1):
-        for level, (curve, delay) in enumerate(zip(curves, delays, strict=True), 1):
-            if level == 2:
-                second += waiting
+        for number, (curve, delay) in enumerate(zip(curves, delays, strict=True)):
+            pages[number] += waiting
             mean += waiting * curve.restricted_mean(delay)
             waiting *= curve.at(delay)
-    return ExpectedResponse(waiting, mean, second)
+    return ExpectedResponse(waiting, mean, pages[1] if len(pages) > 1 else 0.0, tuple(pages))

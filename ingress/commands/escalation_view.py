@@ -140,18 +140,22 @@ def _print_policy(console: Console, policy: Json) -> None:
             f" {bound}{expected['missed']:.1%} missed, {expected['second_level_pages']:.2f} level-2 pages"
             " each"
         )
-    advice = policy["advice"]
-    if advice["delay_minutes"] is None:
-        console.print(Text(f"  No advice on the delay: {advice['reason']}", style="dim"))
-    else:
-        low, high = advice["gain_interval"]
-        console.print(
-            f"  Advice: level 1 moves on after {advice['delay_minutes']} min (now"
-            f" {advice['current_minutes']}): {advice['gain_minutes']:.1f} min sooner"
-            f" (95 % {low:.1f} to {high:.1f}, n = {advice['assignments']};"
-            f" {advice['tested_gain_minutes']:.1f} min in the test on later incidents)"
-        )
+    for level in policy["levels"]:
+        console.print(_advice_text(level))
     _print_parts(console, "Where the time to acknowledge went", policy["time_to_acknowledge"])
+
+
+def _advice_text(level: Json) -> Text:
+    advice, number = level["advice"], level["level"]
+    if advice["delay_minutes"] is None:
+        return Text(f"  No advice on the delay of level {number}: {advice['reason']}", style="dim")
+    low, high = advice["gain_interval"]
+    return Text(
+        f"  Advice: level {number} moves on after {advice['delay_minutes']} min (now"
+        f" {advice['current_minutes']}): {advice['gain_minutes']:.1f} min sooner"
+        f" (95 % {low:.1f} to {high:.1f}, n = {advice['assignments']};"
+        f" {advice['tested_gain_minutes']:.1f} min in the test on later incidents)"
+    )
 
 
 def _print_parts(console: Console, title: str, parts: Json) -> None:
@@ -163,6 +167,9 @@ def _print_parts(console: Console, title: str, parts: Json) -> None:
         if seconds:
             share = seconds / parts["total_seconds"]
             console.print(f"    {share:>6.1%}  {PART_WORDS[name]}")
+            if name == "waited":
+                for level, waited in parts["waited_by_level"].items():
+                    console.print(f"             {waited / parts['total_seconds']:>6.1%}  for level {level}")
 
 
 def _print_doubts(console: Console, result: Json) -> None:

@@ -67,6 +67,29 @@ def test_a_delay_that_only_waits_is_shortened_and_the_later_past_confirms_it() -
     assert advice.expected.second_level_pages <= 1.1 * advice.current.second_level_pages
 
 
+def test_a_later_level_gets_advice_of_its_own_and_its_next_level_is_not_paged_much_more() -> None:
+    slow_second = Path((Exponential(1 / 20), Exponential(1 / 4)), (10, 30, 15), 1, level=2)
+    advice = advise_delay(assignments(1, 200, 30, 1.5, 0.7), slow_second)
+    assert isinstance(advice, DelayAdvice)
+    assert (advice.level, advice.current_minutes) == (2, 30)
+    assert advice.delay_minutes in {5, 10}
+    assert advice.tested_gain_minutes > 0
+    assert advice.expected.level_pages[2] <= 1.1 * advice.current.level_pages[2]
+    # The first level's pages of later passes are the next ones of the last level.
+    last = Path((Exponential(1 / 20), Exponential(1 / 4)), (10, 15, 30), 1, level=3)
+    assert last.next_pages(advice.expected) == advice.expected.level_pages[0]
+
+
+def test_the_last_level_of_a_policy_that_does_not_repeat_gets_no_advice() -> None:
+    quick = assignments(1, 200, 30, 1.5, 0.7)
+    once = advise_delay(quick, Path((Exponential(1 / 4),), (15, 30), 0, level=2))
+    assert isinstance(once, NoAdvice)
+    assert "doesn't repeat" in once.reason
+    alone = advise_delay(quick, Path((), (30,), 1))
+    assert isinstance(alone, NoAdvice)
+    assert "nobody to go on to" in alone.reason
+
+
 def test_no_advice_where_people_answer_until_the_end() -> None:
     advice = advise_delay(assignments(3, 200, 30, 25, 1.0), PATH)
     assert isinstance(advice, NoAdvice)
