@@ -4,6 +4,7 @@ import csv
 import io
 
 from calmo_pagerduty.findings.model import AnalysisResult
+from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.markdown_text import escape_markdown, markdown_link, single_line
 
 COLUMNS = (
@@ -53,7 +54,24 @@ def lint_markdown(result: AnalysisResult) -> str:
             f" {policy['num_loops']}"
             f" | {policy['path_minutes']} | {share} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_standards(result.metrics["standards"])]) + "\n"
+
+
+def _standards(standards: list[JsonObject]) -> list[str]:
+    """Return PagerDuty's own scores on which we differ, or how many are passed."""
+    if not standards:
+        return []
+    passed = sum(row["passed"] for row in standards)
+    return [
+        "",
+        f"PagerDuty's own standards: {passed} of {len(standards)} passed.",
+        *(
+            f"- **{escape_markdown(row['name'])}** ({row['service_id']}):"
+            f" {escape_markdown(row['explanation'], MAX_CELL)}"
+            for row in standards
+            if row["differs"]
+        ),
+    ]
 
 
 def lint_csv(result: AnalysisResult) -> str:

@@ -108,6 +108,20 @@ def print_lint(result: Json, policy_id: str | None) -> None:
                 "unknown" if alone is None else f"{alone:.1%}",
             )
     console.print(table)
+    _print_standards(console, result["metrics"]["standards"])
+
+
+def _print_standards(console: Console, standards: list[Json]) -> None:
+    """Show PagerDuty's own scores beside ours: how many are passed, and each on which we differ."""
+    if not standards:
+        return
+    passed = sum(row["passed"] for row in standards)
+    console.print(f"PagerDuty's own standards: {passed} of {len(standards)} passed")
+    for row in standards:
+        if row["differs"]:
+            console.print(
+                Text(f"  ! {single_line(row['name'], 120)}: {single_line(row['explanation'], 300)}")
+            )
 
 
 def print_response(result: Json) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from calmo_pagerduty.escalation import lint
 from calmo_pagerduty.escalation.lint import analyse
+from calmo_pagerduty.escalation.lint_tables import lint_markdown
 from calmo_pagerduty.findings.model import AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.oncall.policy_review_html import policy_review_html
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     ContactKind,
@@ -223,12 +225,18 @@ def test_an_automatic_resolution_before_people_are_done_is_found_only_with_enoug
 def test_pagerduty_s_own_score_stands_beside_ours_with_the_difference_explained() -> None:
     score = StandardScore("ST1", "Minimum escalation policy rule depth", "V1", passed=False)
     other = StandardScore("ST2", "Has a description", "V1", passed=True)
-    compared = analyse(clean(standards=(score, other)), MONDAY).metrics["standards"]
+    snapshot = clean(standards=(score, other))
+    result = analyse(snapshot, MONDAY)
+    compared = result.metrics["standards"]
     assert [(row["passed"], row["ours"], row["differs"]) for row in compared] == [
         (False, True, True),
         (True, None, False),
     ]
     assert "We differ: the policy has 2 levels" in compared[0]["explanation"]
+    for page in (lint_markdown(result), policy_review_html(result, snapshot)):
+        assert "Minimum escalation policy rule depth" in page
+        assert "We differ: the policy has 2 levels" in page
+        assert "Has a description" not in page
 
 
 def test_the_result_is_the_same_in_any_order_and_again() -> None:
