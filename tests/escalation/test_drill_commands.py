@@ -48,9 +48,9 @@ async def test_a_drill_is_named_held_watched_and_shown_from_the_terminal(system:
     assert incident_id not in system.issues()
 
 
-async def paged_by_a_drill(system: System) -> str | None:
-    """Return the incident that our drill opened, once PagerDuty has notified somebody of it and we saw it."""
+async def paged_by_a_drill(system: System) -> str:
+    """Return the incident of our drill once we saw that PagerDuty notified somebody of it; "" before."""
     path = f"/api/connections/{system.connection_id}/escalation/drills"
     drills = (await system.get(path))["drills"]
     seen = (drill for drill in drills if (drill["report"] or {}).get("seen_pages"))
-    return next((str(drill["incident_id"]) for drill in seen), None)
+    return next((str(drill["incident_id"]) for drill in seen), "")
