@@ -213,11 +213,15 @@ def _people(
     away = snapshot.away()
     for period in request.away:
         away.setdefault(find_user(snapshot, period.user).id, []).append(_span(period))
+    calendars = snapshot.away()
     most = None if request.max_hours is None else int(request.max_hours * 60)
     limits = Limits(max_minutes=most, max_weekends=request.max_weekends)
     people = []
     for user_id in sorted(pool):
         unavailable = {
+            shift.id: Unavailable.CALENDAR for shift in shifts if _overlaps(shift, calendars.get(user_id, ()))
+        }
+        unavailable |= {
             shift.id: Unavailable.NOT_IN_POOL if user_id in left_out else Unavailable.LEAVE
             for shift in shifts
             if user_id in left_out or _overlaps(shift, away.get(user_id, ()))

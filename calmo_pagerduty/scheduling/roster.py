@@ -47,6 +47,8 @@ class Unavailable(StrEnum):
     """Why a person can't take a shift, whatever else they have."""
 
     LEAVE = "on leave"
+    #: By a stored calendar, of which readers learn no more than this.
+    CALENDAR = "not available"
     NOT_IN_POOL = "not in the pool"
     SKILL = "without the skill"
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from calmo_pagerduty.absences.model import Absence
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.pagerduty.schedule_drafts import DraftChange, draft_state
 from calmo_pagerduty.scheduling.analysis import analyse
 from calmo_pagerduty.scheduling.drafts import draft_digest
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest, on_call_roster
 from calmo_pagerduty.scheduling.optimisation import optimisation_document
+from calmo_pagerduty.scheduling.roster import Unavailable
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry
 from tests.support.rota_accounts import (
@@ -94,6 +96,18 @@ def test_leave_wishes_and_kept_shifts_are_followed() -> None:
     assert {move["to"] for move in best["moves"]} == {"Dan"}
     assert "Mon 2026-10-05 09:00" not in {move["shift"] for move in best["moves"]}
     assert "Mon 2026-10-19 09:00" not in {move["shift"] for move in best["moves"]}
+
+
+def test_nobody_gets_a_shift_while_away_by_a_stored_calendar() -> None:
+    account = replace(with_weeks(*UNFAIR), absences=(Absence("UC", HANDOFF, HANDOFF + 8 * WEEK),))
+    request = OptimiseRequest(schedule="Primary", min_rest_hours=0, with_history=False)
+    [cat] = [
+        person for person in on_call_roster(account, request, HANDOFF).problem.people if person.name == "Cat"
+    ]
+    assert set(cat.unavailable.values()) == {Unavailable.CALENDAR}
+    result = optimised(account)
+    assert "Cat" not in {move["to"] for move in result["best"]["moves"]}
+    assert "Cat" in {move["from"] for move in result["best"]["moves"]}
 
 
 def test_what_cannot_be_is_explained_by_names() -> None:
