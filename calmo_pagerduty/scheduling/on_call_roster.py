@@ -210,7 +210,7 @@ def _people(
     pool = members_of(schedule, window.start) | owners
     users = {user.id: user.name for user in snapshot.users}
     history = _history(schedule, pool - left_out, window, zone, request)
-    away = snapshot.away()
+    away: dict[str, list[Span]] = {}
     for period in request.away:
         away.setdefault(find_user(snapshot, period.user).id, []).append(_span(period))
     calendars = snapshot.away()
