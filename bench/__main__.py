@@ -18,6 +18,7 @@ from bench import (
     ack,
     context,
     cost,
+    door,
     latency,
     limits,
     oncall,
@@ -38,6 +39,7 @@ Measurement = Callable[[Path, Sizes], Awaitable[tuple[Figures, dict[str, Any]]]]
 
 MEASUREMENTS: dict[str, Measurement] = {
     "ack": ack.measure,
+    "door": door.measure,
     "throughput": throughput.measure,
     "latency": latency.measure,
     "cost": cost.measure,

@@ -121,6 +121,15 @@ class ProductSide:
     async def start_worker(self) -> None:
         await self._start("worker", "worker")
 
+    @property
+    def secret(self) -> str:
+        return self._secret
+
+    async def start_door(self, port: int) -> asyncio.subprocess.Process:
+        """Start a door on this port. The caller stops it."""
+        await self._start("door", "ingress", "ingress", "--role", "door", "--port", str(port))
+        return self._children["door"]
+
     async def kill_worker(self) -> None:
         """Kill the worker, like a crash."""
         worker = self._children["worker"]
@@ -135,7 +144,7 @@ class ProductSide:
         """Deliver all but an event's last bytes; return the seconds until the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         started = time.monotonic()
-        writer.write(self._request(event)[:-10])
+        writer.write(self.request(event)[:-10])
         await reader.readline()
         seconds = time.monotonic() - started
         writer.close()
@@ -167,7 +176,7 @@ class ProductSide:
 
     def prepare(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._requests[event.id] = self._request(event)
+            self._requests[event.id] = self.request(event)
 
     async def post(self, event: Event) -> Acknowledgement:
         """Deliver one event, whatever the answer."""
@@ -220,7 +229,8 @@ class ProductSide:
             assert webhook is not None
             return webhook_id, webhook.connection_id
 
-    def _request(self, event: Event) -> bytes:
+    def request(self, event: Event) -> bytes:
+        """Return the signed delivery of an event, as bytes for any process that takes it."""
         return (
             f"POST /webhooks/pagerduty/{self._webhook_id} HTTP/1.1\r\n"
             f"Host: 127.0.0.1:{self._port}\r\n"

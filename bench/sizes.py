@@ -6,6 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Sizes:
     ack_rates: tuple[int, ...] = (50, 200, 500)
+    door_rates: tuple[int, ...] = (200, 500, 1000)
     ack_seconds: float = 6.0
     #: Pairs of slices for each shape of load; a pair has a slice of each side.
     slices: int = 7

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
+from calmo_pagerduty.db.server_limits import VANISHED_SERVER, session_options
 from calmo_pagerduty.db.statements import restrict_visibility
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
@@ -96,13 +97,20 @@ class Database:
         deadline = time.monotonic() + MIGRATION_SECONDS
         while True:
             try:
-                upgrade(self._writing)
+                self._upgrade()
                 return
             except (SQLAlchemyError, SchemaProblem) as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
             # Programs migrate before their event loop starts, and SQLite tells nobody that its lock is free.
             time.sleep(MIGRATION_STEP_SECONDS)
+
+    def _upgrade(self) -> None:
+        engine = _engine(self._address, writing=True, limited=False)
+        try:
+            upgrade(engine)
+        finally:
+            engine.dispose()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction and commit it. `work` may run twice. Raises StoreUnavailable."""
@@ -150,7 +158,8 @@ def _describe_fault(error: Exception) -> str:
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
 
 
-def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
+def _engine(url: sa.URL, writing: bool, durable: bool = True, limited: bool = True) -> Engine:
+    """Return an engine. Without `limited`, its sessions may take as long as they need: for migrations."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, writing, durable)
     size = 1 if writing else READER_THREADS
@@ -164,8 +173,8 @@ def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
         isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
         hide_parameters=True,
         connect_args={
-            "connect_timeout": 2,
-            "options": f"-c synchronous_commit={'on' if durable else 'off'}",
+            **VANISHED_SERVER,
+            "options": session_options(writing, durable, limited),
         },
     )
 

@@ -12,8 +12,20 @@ VANISHED_SERVER: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
-#: Of a session of ours, in milliseconds.
-LOCK_MS = 2_000
-WRITE_MS = 10_000
-READ_MS = 15_000
-IDLE_IN_TRANSACTION_MS = 15_000
+#: Of a session of ours, in milliseconds. The server ends what takes longer, so that our only writer goes on.
+LOCK_MS = 5_000
+WRITE_MS = 30_000
+READ_MS = 60_000
+IDLE_IN_TRANSACTION_MS = 60_000
+
+
+def session_options(writing: bool, durable: bool, limited: bool) -> str:
+    """Return the settings of a session as libpq's `options`."""
+    settings = {"synchronous_commit": "on" if durable else "off"}
+    if limited:
+        settings |= {
+            "lock_timeout": str(LOCK_MS),
+            "statement_timeout": str(WRITE_MS if writing else READ_MS),
+            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

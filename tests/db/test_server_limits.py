@@ -1,0 +1,61 @@
+"""Time limits of sessions on PostgreSQL: a write that takes too long is given up, and the next one goes on."""
+
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from calmo_pagerduty.db import server_limits
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from tests.conftest import new_postgresql_database
+
+
+@pytest.fixture
+def url(postgresql: str | None, migrated_template: str | None) -> str:
+    if postgresql is None or migrated_template is None:
+        pytest.skip("no PostgreSQL on this machine")
+    return new_postgresql_database(postgresql, migrated_template)
+
+
+def touch(tx: Any) -> None:
+    tx.execute(sa.text("DELETE FROM leases"))
+
+
+async def test_a_lock_of_somebody_else_is_not_waited_for_without_end(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_limits, "LOCK_MS", 200)
+    with closing(Database(url)) as database:
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StoreUnavailable, match="lock timeout"):
+                await database.write(touch)
+        await database.write(touch)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_statement_that_takes_too_long_is_ended(
+    url: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_limits, "WRITE_MS", 200)
+    monkeypatch.setattr(server_limits, "READ_MS", 200)
+    with closing(Database(url)) as database:
+        run = database.read if kind == "read" else database.write
+        with pytest.raises(StoreUnavailable, match="statement timeout"):
+            await run(lambda tx: tx.execute(sa.text("SELECT pg_sleep(600)")).all())
+        await run(lambda tx: tx.execute(sa.text("SELECT 1")).all())
+
+
+async def test_a_connection_that_was_cut_is_replaced_by_the_next_write(url: str) -> None:
+    with closing(Database(url)) as database:
+        await database.write(touch)
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(StoreUnavailable):
+            await database.write(touch)
+        await database.write(touch)
