@@ -14,6 +14,7 @@ from bootstrap.workers import SHUTDOWN_GRACE, connect, incident_worker, pagerdut
 from calmo_pagerduty import logs
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import KeyProblem
+from calmo_pagerduty.processes import yield_to_doors
 from calmo_pagerduty.settings import InvalidSettings, Settings, load_settings
 from calmo_pagerduty.temporal.client import MissingSearchAttributes
 
@@ -32,6 +33,7 @@ async def run_worker(services: Services, stop: asyncio.Event) -> None:
 def main(settings: Settings | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem, MissingSearchAttributes."""
     settings = settings or load_settings()
+    yield_to_doors()
     logs.configure(settings.log_level, settings.log_format)
     # If a power failure loses timeline rows, the forwarder notices and resends them.
     with open_store(settings, durable=False) as store:

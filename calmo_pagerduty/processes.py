@@ -16,6 +16,15 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 _PR_SET_PDEATHSIG = 1
 
 
+#: How much the processes behind a door lower their priority, so that a door on the same machine goes first.
+YIELD_NICENESS = 5
+
+
+def yield_to_doors() -> None:
+    """Lower this process's priority: what it does may wait, and PagerDuty waits 5 s for a door's answer."""
+    os.nice(YIELD_NICENESS)
+
+
 class PortTaken(ExplainedError):
     """The port can't be used. The message names the option that chooses another port."""
 

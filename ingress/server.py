@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty import logs
-from calmo_pagerduty.processes import check_port
+from calmo_pagerduty.processes import check_port, yield_to_doors
 from calmo_pagerduty.settings import Settings
 from ingress.connection_limits import ConnectionLimits
 from ingress.door import DoorParts
@@ -47,6 +47,8 @@ def main(settings: Settings, role: Role = Role.ALL) -> None:
 
 def run_ingress(settings: Settings, role: Role = Role.ALL) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem."""
+    if role is Role.FORWARDER:
+        yield_to_doors()
     with open_store(settings) as store:
         app, ingress = _application(store, role)
         limits = ConnectionLimits(settings.connections_per_peer)

@@ -1,4 +1,4 @@
-"""Time limits of sessions on PostgreSQL: a write that takes too long is given up, and the next one goes on."""
+"""Time limits of sessions on PostgreSQL: a write that takes too long is given up, the next one goes on."""
 
 from contextlib import closing
 from typing import Any
