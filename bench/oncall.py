@@ -27,6 +27,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.oncall.model import RunState
 from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.snapshots import store
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime
 from pagerduty_simulator.big_account import big_account
@@ -74,7 +75,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         print_progress(f"{cold.requests} requests in {cold.wall:.0f} s; a warm snapshot")
         warm = await _run(temporal, site, worker, connection_id)
         print_progress(f"{warm.requests} requests; a snapshot a day later")
-        await asyncio.to_thread(_make_older, folder, warm.end.snapshot_id, timedelta(days=1))
+        await asyncio.to_thread(_go_back_a_day, folder, cold.end.snapshot_id, warm.end.snapshot_id)
         daily = await _run(temporal, site, worker, connection_id)
     print_progress("the analyses of the stored snapshot, in a program of their own")
     analyses = await _analyse(folder, daily.end.snapshot_id)
@@ -122,10 +123,12 @@ async def _analyse(folder: Path, snapshot_id: str) -> dict[str, Any]:
     return measured
 
 
-def _make_older(folder: Path, snapshot_id: str, age: timedelta) -> None:
+def _go_back_a_day(folder: Path, first_id: str, second_id: str) -> None:
+    """Leave one snapshot, as if it had been taken a day ago."""
     with closing(Database(Settings(data_dir=folder).database)) as database:
-        snapshot = asyncio.run(SnapshotReader(database).get_by_id(EVERYTHING, snapshot_id))
-        make_older(database, snapshot, age)
+        snapshot = asyncio.run(SnapshotReader(database).get_by_id(EVERYTHING, second_id))
+        database.write_blocking(lambda tx: store.delete_snapshots(tx, [first_id]))
+        make_older(database, snapshot, timedelta(days=1))
 
 
 def _figures(

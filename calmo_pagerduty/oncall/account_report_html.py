@@ -33,7 +33,7 @@ def _body(report: AccountReport) -> Iterator[str]:
     for reported in report.findings:
         yield finding_html(reported.finding, report.time_zone, finding_id=reported.id, tag=reported.state)
     if report.figures:
-        yield "<h2>Who is on call</h2>"
+        yield "<h2>Who is on call, who would be reached, who is paged</h2>"
         yield from (f'<div class="wide">{figure.inline()}</div>' for figure in report.figures)
     for part in report.parts:
         yield from _part(report, part)

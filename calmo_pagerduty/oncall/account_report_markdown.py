@@ -16,10 +16,17 @@ from calmo_pagerduty.oncall.finding_texts import (
 from calmo_pagerduty.oncall.metrics_tables import Table
 
 MAX_TEXT = 1000
+#: The plots and pages that the REST API serves, by their title.
+PLOTS = (
+    ("Escalation policies, 30 days", "coverage/policies.svg?days=30"),
+    ("Schedules, a week", "coverage/schedules.svg?days=7"),
+    ("Who bears how many hours", "workload/plot.svg?days=28"),
+    ("Everything on one page, with readiness and pages", "oncall/report?format=html"),
+)
 
 
 def account_markdown(report: AccountReport) -> str:
-    """Return the page. Plots are in the HTML page."""
+    """Return the page, with links to the plots."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -41,8 +48,17 @@ def _lines(report: AccountReport) -> Iterator[str]:
     yield from ([", ".join(counts), ""] if report.findings else [])
     for reported in report.findings:
         yield from _finding(report, reported)
+    if report.parts:
+        yield from _plots(report)
     for part in report.parts:
         yield from _part(report, part)
+
+
+def _plots(report: AccountReport) -> Iterator[str]:
+    """Link to the plots, which a reader opens with an API key. The addresses are those of the REST API."""
+    yield from ("", "## Plots", "")
+    for title, place in PLOTS:
+        yield f"- [{title}](/api/connections/{report.connection_id}/{place})"
 
 
 def _finding(report: AccountReport, reported: ReportedFinding) -> Iterator[str]:

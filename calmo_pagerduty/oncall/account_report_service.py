@@ -63,7 +63,7 @@ class AccountReportService:
         figures: tuple[Figure, ...] = ()
         if snapshot is not None and with_figures:
             now = max(stored.result.now for stored in results)
-            figures = await asyncio.to_thread(account_figures, snapshot, now, zone)
+            figures = await asyncio.to_thread(account_figures, snapshot, now, zone, persons)
         names = {} if snapshot is None else _names(snapshot)
         return AccountReport(
             connection_id=connection.id,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from calmo_pagerduty.plots.model import DotRow, Fill, Marker, PairRow, StackRow, StepCurve
+from calmo_pagerduty.plots.model import CellRow, DotRow, Fill, Marker, PairRow, StackRow, StepCurve
 from calmo_pagerduty.plots.styles import FILL_STYLES
 from calmo_pagerduty.plots.svg import Canvas, Figure, text_width
 
@@ -109,6 +109,43 @@ def stacks_figure(id: str, title: str, unit: str, rows: Sequence[StackRow]) -> F
     return canvas.figure(title, description, WIDTH, end + MARGIN)
 
 
+def cells_figure(id: str, title: str, columns: Sequence[str], rows: Sequence[CellRow]) -> Figure:
+    """Return a table of cells. A cell without a fill is drawn empty, with its text."""
+    canvas = Canvas(id)
+    canvas.text(MARGIN, 26, title, "title", WIDTH - 2 * MARGIN)
+    width, height = PLOT / max(1, len(columns)), 24.0
+    for number, column in enumerate(columns):
+        canvas.text(_LEFT + width * (number + 0.5), HEADER - 8, column, "middle small muted")
+    for index, row in enumerate(rows):
+        y = HEADER + height * index
+        canvas.line(MARGIN, y, WIDTH - MARGIN, y, "grid")
+        canvas.text(MARGIN, y + 16, row.name, "", NAMES - 10)
+        for number, cell in enumerate(row.cells):
+            x = _LEFT + width * number
+            if cell.fill is not None:
+                tooltip = f"{row.name}, {columns[number]}: {FILL_STYLES[cell.fill].word} {cell.text}"
+                canvas.area(x + 3, y + 3, width - 6, height - 6, cell.fill, tooltip)
+                canvas.chip(x + width / 2, y + 16, cell.text, "small strong")
+            else:
+                canvas.text(x + width / 2, y + 16, cell.text, "middle small muted")
+        canvas.text(_RIGHT + 10, y + 16, row.note, "small muted", NOTES)
+    bottom = HEADER + height * len(rows)
+    used = [fill for fill in Fill if any(cell.fill is fill for row in rows for cell in row.cells)]
+    end = canvas.legend(_LEFT, bottom + 24, used, _RIGHT)
+    return canvas.figure(title, _cells_text(columns, rows), WIDTH, end + MARGIN)
+
+
+def _cells_text(columns: Sequence[str], rows: Sequence[CellRow]) -> str:
+    texts = []
+    for row in rows:
+        cells = (
+            f"{column}: {FILL_STYLES[cell.fill].word if cell.fill else 'none'} {cell.text}".strip()
+            for column, cell in zip(columns, row.cells, strict=True)
+        )
+        texts.append(f"{row.name} ({row.note}): {', '.join(cells)}.")
+    return " ".join(texts)
+
+
 def steps_figure(
     id: str, title: str, x_unit: str, curves: Sequence[StepCurve], markers: Sequence[Marker] = ()
 ) -> Figure:
@@ -201,7 +238,8 @@ def _change(row: PairRow) -> str:
 
 
 def _dot_note(row: DotRow) -> str:
-    return row.note or ("" if row.value is None else plain_number(row.value))
+    value = "" if row.value is None else plain_number(row.value)
+    return ", ".join(filter(None, (value, row.note)))
 
 
 def _dot_text(row: DotRow, unit: str) -> str:

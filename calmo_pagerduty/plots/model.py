@@ -27,6 +27,8 @@ class Fill(StrEnum):
     OTHER_SHIFT = "other-shift"
     BEFORE = "before"
     AFTER = "after"
+    READY = "ready"
+    NOT_READY = "not-ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +108,20 @@ class Marker:
 
     x: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: its fill, or None if it is empty, and a short text in it."""
+
+    fill: Fill | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """A named row of cells, one per column. `note` stands at the right."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    note: str = ""

@@ -55,6 +55,8 @@ FILL_STYLES: Mapping[Fill, FillStyle] = MappingProxyType(
         Fill.OTHER_SHIFT: FillStyle("the next person", "#0a5cc2", "#58a6ff", Pattern.SHADE, "━", "cyan"),
         Fill.BEFORE: FillStyle("before", "#59636e", "#9198a1", Pattern.RISING, "░", "dim"),
         Fill.AFTER: FillStyle("after", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
+        Fill.READY: FillStyle("reaches the person", "#1a7f37", "#3fb950", Pattern.SHADE, "●", "green"),
+        Fill.NOT_READY: FillStyle("does not", "#c4161c", "#ff7b72", Pattern.RISING, "╳", "bold red"),
     }
 )
 

@@ -1,6 +1,7 @@
 """An account's page: stamped, limits first, figures with what they rest on, plots, nothing hostile."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,19 +10,25 @@ from markdown_it import MarkdownIt
 
 from calmo_pagerduty.access.persons import NO_PERSONS
 from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.coverage import analysis as coverage
+from calmo_pagerduty.coverage.readiness import CellState
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.findings.model import AnalysisInputs, Entity
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.oncall.account_figures import CELLS, CHANNELS
 from calmo_pagerduty.oncall.account_report import DEFINITIONS, AccountReport, report_document
 from calmo_pagerduty.oncall.account_report_html import account_html
 from calmo_pagerduty.oncall.account_report_markdown import account_markdown
 from calmo_pagerduty.oncall.account_report_service import NO_SNAPSHOT, AccountReportService
 from calmo_pagerduty.oncall.analyses import ANALYSES
 from calmo_pagerduty.oncall.metrics_tables import MAX_ROWS, UNKNOWN, tables_of
+from calmo_pagerduty.plots.model import Fill
+from calmo_pagerduty.snapshots.model import ContactKind
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from tests.oncall.test_digest import HOSTILE, tags_of
-from tests.support.findings import ANA, RETAIL, a_finding, a_gap, a_result
+from tests.support.findings import ANA, DAY, HOUR, RETAIL, a_finding, a_gap, a_result
+from tests.support.rotas import NOW, paged_account, person, rota
 from tests.support.snapshots import new_connection, small_snapshot, store_snapshot_of
 
 KIM = Principal("k", frozenset({"findings:read"}), EVERYTHING, "kim")
@@ -60,7 +67,7 @@ async def test_the_page_shows_every_analysis_with_what_it_rests_on(page: Account
             assert part.definition.title in text
             assert part.snapshot_id in text and part.digest[:16] in text
             assert all(str(count) in text for count in part.counts.values())
-    assert html.count("<svg") == len(page.figures) == 2
+    assert html.count("<svg") == len(page.figures) == 3
     assert {part.analysis for part in page.parts} == set(ANALYSES)
     assert [item["analysis"] for item in report_document(page)["analyses"]] == sorted(ANALYSES)
 
@@ -110,7 +117,10 @@ async def test_hostile_texts_stay_texts(database: Database, connection: str) -> 
     assert tags_of(account_html(made)).isdisjoint({"script", "a", "img", "iframe", "link"})
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(account_markdown(made))
     allowed = {"h1", "h2", "h3", "p", "ul", "li", "strong", "em", "code"}
-    assert tags_of(rendered) <= allowed | {"table", "thead", "tbody", "tr", "th", "td"}
+    assert tags_of(rendered) <= allowed | {"table", "thead", "tbody", "tr", "th", "td", "a"}
+    # Links lead to our own plots only.
+    links = re.findall(r'href="([^"]*)"', rendered)
+    assert links and all(link.startswith(f"/api/connections/{connection}/") for link in links)
     assert "\x1b" not in account_html(made) + account_markdown(made)
 
 
@@ -137,3 +147,33 @@ def test_the_page_is_the_same_at_the_same_moment(database: Database, connection:
 
     first, second = asyncio.run(made()), asyncio.run(made())
     assert first == second
+
+
+async def test_the_page_draws_readiness_and_pages_for_whom_they_may_be_shown(
+    database: Database, connection: str
+) -> None:
+    schedule = rota("S1", ("U1", "U2", "U3", "U4"), turn=DAY)
+    turns = [entry for entry in schedule.entries or () if NOW - 20 * DAY < entry.start < NOW - DAY]
+    paged = [(entry.user_id, entry.start + 5 * HOUR) for entry in turns]
+    people = [replace(user, name=f"Person {user.id}") for user in map(person, ("U1", "U2", "U3", "U4"))]
+    snapshot = paged_account(schedule, paged, users=people)
+    store_snapshot_of(database, replace(snapshot, id=f"snap_{connection}", connection_id=connection))
+    await FindingService(database).record(
+        connection, coverage.analyse(replace(snapshot, id=f"snap_{connection}"), NOW)
+    )
+    whole = await report(database, connection)
+    assert [figure.id for figure in whole.figures] == ["policies", "schedules", "readiness", "pages-S1"]
+    html = account_html(whole)
+    assert html.count("<svg") == 4 and "chance alone brings 95 %" in html
+    assert "Person U1" in whole.figures[2].description
+    hidden = await report(database, connection, KIM)
+    assert "readiness" not in {figure.id for figure in hidden.figures}
+    assert all("Person U" not in figure.description for figure in hidden.figures[2:])
+    linked = account_markdown(whole)
+    assert f"(/api/connections/{connection}/coverage/schedules.svg?days=7)" in linked
+
+
+def test_every_state_of_a_channel_is_drawn() -> None:
+    assert set(CELLS) == set(CellState)
+    assert set(CHANNELS) == set(ContactKind)
+    assert CELLS[CellState.UNKNOWN][0] is Fill.UNKNOWN

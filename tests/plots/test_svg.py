@@ -83,6 +83,7 @@ def test_each_fill_has_a_look_a_word_and_a_character_of_its_own_among_those_show
         (Fill.BUSINESS, Fill.OFF_HOURS, Fill.SLEEP),
         (Fill.SHIFT, Fill.OTHER_SHIFT, Fill.GAP, Fill.MAINTENANCE, Fill.UNKNOWN),
         (Fill.BEFORE, Fill.AFTER),
+        (Fill.READY, Fill.NOT_READY, Fill.UNKNOWN),
     )
     assert {fill for group in together for fill in group} == set(Fill)
     for group in together:
