@@ -1,13 +1,13 @@
 """Which shift schedules a snapshot takes over from the one before, rendered further by us. Pure.
 
 PagerDuty lists shift-based schedules as mere references: to read one takes two requests. So a daily snapshot
-reads a few, and of the others asks only who is on call: `GET /oncalls` tells for a hundred of them in a few
-requests. A schedule whose on-calls agree with what we rendered is continued; each other one is read.
+asks only who is on call: `GET /oncalls` tells for a hundred of them in two requests. A schedule whose
+on-calls agree with what we rendered is continued; each other one is read.
 
 What is read again: after a change that was made or reported, all; else what is new or renamed, what was last
-read a week ago, the few that were read longest ago, what no policy uses (on-calls don't show it), and what
-our rendering could not be proved for. An edit at PagerDuty that changes nobody's time before `agreed_until`
-shows after a week at the latest: `Schedule.read_at` says how old each schedule is.
+read a week ago, what no policy uses (on-calls don't show it), and what our rendering could not be proved for.
+An edit at PagerDuty that changes nobody's time before `agreed_until` shows after a week at the latest:
+`Schedule.read_at` says how old each schedule is.
 
 Source: PagerDuty's REST API, `GET /v3/schedules` (references), `GET /oncalls`.
 """
@@ -25,11 +25,9 @@ from calmo_pagerduty.snapshots.parsing import parse_id, parse_time
 
 #: A schedule that was read longer ago is read again: daily runs begin some hours earlier or later.
 MAX_AGE = timedelta(days=6, hours=12)
-#: How many of the others are read in each snapshot, those first that were read longest ago.
-READ_EACH_TIME = 2
-#: How far ahead on-calls are compared: as far as their rows fit into so many.
-HORIZONS = (timedelta(days=14), timedelta(days=7), timedelta(days=3), timedelta(days=1))
-MAX_ROWS = 180
+#: How far ahead on-calls are compared: as far as their rows fit into one page.
+HORIZONS = tuple(timedelta(days=days) for days in (14, 10, 7, 5, 4, 3, 2, 1))
+MAX_ROWS = 95
 #: How many schedules one question is about: their ids stand in its address.
 SCHEDULES_AT_ONCE = 50
 #: On-calls begin when PagerDuty answers, so the first minutes aren't compared.
@@ -64,17 +62,15 @@ def continuable(schedules: Iterable[Schedule], policies: Iterable[Policy], now: 
         for target in rule.targets
         if target.kind is TargetKind.SCHEDULE
     }
-    young = [
-        (schedule.read_at, schedule.id, schedule)
+    return {
+        schedule.id: schedule
         for schedule in schedules
         if schedule.kind is ScheduleKind.SHIFTS
         and schedule.entries is not None
         and schedule.read_at is not None
         and now - schedule.read_at < MAX_AGE.total_seconds()
         and schedule.id in used
-    ]
-    young.sort(key=lambda row: row[:2])
-    return {schedule_id: schedule for _, schedule_id, schedule in young[READ_EACH_TIME:]}
+    }
 
 
 def on_call_question(schedules: Sequence[Schedule], policies: Sequence[Policy], now: int) -> OnCallQuestion:
