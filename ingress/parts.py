@@ -112,7 +112,7 @@ class Ingress:
         public = services.settings.public_address
         self.issues = IssueEndpoints(database, links)
         self.actions = ActionEndpoints(database, self.action_service, links)
-        self.contexts = ContextEndpoints(database, temporal, queue, links)
+        self.contexts = ContextEndpoints(database, self.tool_call_dispatcher, temporal, queue, links)
         self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)
         self.explanations = ExplanationEndpoints(database, temporal, queue)
         self.api_keys = ApiKeyEndpoints(database)

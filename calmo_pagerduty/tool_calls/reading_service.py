@@ -23,7 +23,9 @@ def readable_call(tx: Transaction, reader: Principal, call: ToolCall, now: datet
     """
     if _may_read_all(tx, reader, call, now):
         return call
-    return replace(call, arguments={}, result=None, error=None)
+    # In other states the error is in our own words, and says which rule refused.
+    error = None if call.state in {CallState.FAILED, CallState.UNKNOWN} else call.error
+    return replace(call, arguments={}, result=None, error=error)
 
 
 def _may_read_all(tx: Transaction, reader: Principal, call: ToolCall, now: datetime) -> bool:

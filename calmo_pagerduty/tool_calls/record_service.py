@@ -186,7 +186,12 @@ class ToolCallRepository:
             self._check_origin(decision, call, now)
             return _decide(tx, call, decision, now, self._observer)
 
-        return await self._database.write(write)
+        try:
+            return await self._database.write(write)
+        except NotTheirs as refusal:
+            why = str(refusal)
+            await self._database.write(lambda tx: _audit_refused_decision(tx, decision, why, now))
+            raise
 
     def _check_origin(self, decision: DecisionToRecord, call: ToolCall, now: datetime) -> None:
         """Raises NotTheirs unless the decision comes from our API, or from an operator who may decide."""
@@ -330,6 +335,14 @@ def _decide(
     if call.state is CallState.WAITING:
         raise NotTheirs("it has expired: ask again")
     return call.state
+
+
+def _audit_refused_decision(tx: Transaction, decision: DecisionToRecord, why: str, now: datetime) -> None:
+    """Audit a decision that was refused. Who sent it is not proven: it may lack our proof."""
+    call = tool_calls.get_call(tx, decision.call_id)
+    if call is not None:
+        outcome = "approval refused" if decision.approve else "denial refused"
+        audit_call(tx, call, outcome, now, error=why, claimed_key_id=decision.key_id)
 
 
 def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:

@@ -190,8 +190,7 @@ class ConnectionEndpoints:
                 rules = body.rules.rules()
                 _check_administrator(principal, current.scope, current.rules, rules)
                 connections.update_rules(transaction, current.id, rules)
-            if body.response_targets is not None and body.response_targets.escalates_on_miss:
-                _check_escalation(principal, current)
+            _check_values(principal, current, body)
             if values:
                 connections.update_connection(transaction, current.id, **values)
             return _audit_change(
@@ -218,6 +217,8 @@ class ConnectionEndpoints:
 
         def write(transaction: Transaction) -> ConnectionModel:
             current = _get_connection(transaction, principal, connection.id)
+            if current.token_kind is not None:
+                _check_owner(principal, current.scope, "replace its token")
             self._keep(transaction, principal, current, body.token_kind, body.token, facts)
             return _audit_change(transaction, principal, current.id, "token rotated", now)
 
@@ -255,6 +256,7 @@ class ConnectionEndpoints:
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
+            _check_owner(principal, connection.scope, "remove it")
             removed = _audit_change(transaction, principal, connection.id, "removed", now)
             connections.mark_removed(transaction, connection.id, now)
             resolve_findings_of_removed(transaction, connection.id, connection.scope, now)
@@ -335,15 +337,29 @@ def _audit_change(
     return _model(transaction, connection)
 
 
-def _check_escalation(principal: Principal, current: Connection) -> None:
-    """Raises NotPermitted unless the principal may turn on automatic escalation."""
-    already = current.response_targets is not None and current.response_targets.escalates_on_miss
-    is_personal = current.scope.kind is ScopeKind.PERSONAL
-    if not (already or is_personal or CONNECTIONS_ADMIN in principal.permissions):
-        raise NotPermitted(
-            "only the organization's administrators may turn on automatic escalation:"
-            f" this API key lacks the permission {CONNECTIONS_ADMIN}"
+def _check_values(principal: Principal, current: Connection, body: ConnectionChange) -> None:
+    """Raises NotPermitted if the change touches in whose name, or what, the connection writes by itself."""
+    if "from_address" in body.model_fields_set and body.from_address != current.from_address:
+        _check_owner(principal, current.scope, "change in whose name it writes")
+    if body.context_note and not current.context_note:
+        _check_owner(principal, current.scope, "let it write notes by itself")
+    if "response_targets" in body.model_fields_set:
+        before, after = current.response_targets, body.response_targets
+        escalates = (before is not None and before.escalates_on_miss) or (
+            after is not None and after.escalates_on_miss
         )
+        if escalates:
+            _check_owner(principal, current.scope, "change targets that escalate by themselves")
+
+
+def _check_owner(principal: Principal, scope: Scope, what: str) -> None:
+    """Raises NotPermitted if the connection is an organisation's and the principal is no administrator."""
+    if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in principal.permissions:
+        return
+    raise NotPermitted(
+        f"only the organization's administrators may {what}: this API key lacks the permission"
+        f" {CONNECTIONS_ADMIN}"
+    )
 
 
 def _check_administrator(

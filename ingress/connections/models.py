@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
@@ -58,6 +59,26 @@ class ResponseTargetsModel(Model):
     escalation_level: Annotated[int, Field(ge=1, le=20)] = 2
 
 
+#: PagerDuty's accounts have a handful of priorities. Every signal to an incident's workflow carries ours.
+MAX_SEVERITIES = 50
+#: More switches, teams or caps than this are no settings.
+MAX_RULES = 500
+
+
+def _bounded(value: object, most: int) -> object:
+    """Return a map of settings. Raises ValueError if it, or a map in it, has more entries than `most`."""
+    if isinstance(value, Mapping):
+        if len(value) > most:
+            raise ValueError(f"at most {most} entries, not {len(value)}")
+        for inner in value.values():
+            _bounded(inner, most)
+    return value
+
+
+_FEW = BeforeValidator(partial(_bounded, most=MAX_SEVERITIES))
+_BOUNDED = BeforeValidator(partial(_bounded, most=MAX_RULES))
+
+
 class ConnectionBody(Model):
     """A new connection."""
 
@@ -69,9 +90,9 @@ class ConnectionBody(Model):
     #: True to keep the token without testing it.
     untested: bool = False
     from_address: Address | None = None
-    severities: Mapping[PriorityName, Severity] = {}
+    severities: Annotated[Mapping[PriorityName, Severity], _FEW] = {}
     requests_per_minute: PerMinute | None = None
-    rules: RulesModel = RulesModel()
+    rules: Annotated[RulesModel, _BOUNDED] = RulesModel()
 
 
 class ConnectionChange(Model):
@@ -79,9 +100,9 @@ class ConnectionChange(Model):
 
     name: Name | None = None
     from_address: Address | None = None
-    severities: Mapping[PriorityName, Severity] | None = None
+    severities: Annotated[Mapping[PriorityName, Severity] | None, _FEW] = None
     requests_per_minute: PerMinute | None = None
-    rules: RulesModel | None = None
+    rules: Annotated[RulesModel | None, _BOUNDED] = None
     #: True to write each incident's context back as a note, if the rules allow the tool for notes.
     context_note: bool = False
     response_targets: ResponseTargetsModel | None = None

@@ -21,7 +21,10 @@ from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.tool_calls.model import CallState
+from ingress.api.calls import channel_of
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.api.finding import check_issue_id
@@ -47,9 +50,12 @@ from ingress.contexts.models import (
 )
 from ingress.contexts.progress_stream import ProgressStream
 from ingress.contexts.starting import request_gathering
+from ingress.tools.service import ToolCallDispatcher
 from workflows import names
 
 KEEP_ALIVE_SECONDS = 15
+#: How long PagerDuty may take to say whether an incident exists.
+CHECK_SECONDS = 10.0
 NOT_FOUND = ((404, "there is no such issue, or it has no context yet; the message says which"),)
 NOT_MODIFIED = ((304, "the context has not changed since the If-None-Match header's version"),)
 NO_INCIDENT = ((409, "a finding opened the issue: there is no incident to gather a context of"),)
@@ -64,8 +70,16 @@ SVG_HEADERS = {
 class ContextEndpoints:
     """Endpoints for contexts. Setting `closing` ends the live streams."""
 
-    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str, links: Links) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: ToolCallDispatcher,
+        temporal: TemporalHandle,
+        task_queue: str,
+        links: Links,
+    ) -> None:
         self._database = database
+        self._dispatcher = dispatcher
         self._temporal = temporal
         self._task_queue = task_queue
         self._links = links
@@ -230,7 +244,25 @@ class ContextEndpoints:
             lambda t: context_of_incident(t, principal.visibility, incident_id, body.connection),
             principal.visibility,
         )
+        if not requested.is_known:
+            await self._check_incident(request, principal, requested.ref)
         return await self._request_context(requested, body.reason)
+
+    async def _check_incident(self, request: Request, principal: Principal, ref: IncidentRef) -> None:
+        """Ask PagerDuty whether the incident exists, before a workflow and many requests are spent on it.
+
+        Raises ResourceNotFound, and the dispatcher's refusals.
+        """
+        answer = await self._dispatcher.call(
+            principal,
+            channel_of(request),
+            ref.connection_id,
+            "get_incident",
+            {"incident_id": ref.incident_id},
+            wait_seconds=CHECK_SECONDS,
+        )
+        if answer.state is CallState.FAILED:
+            raise ResourceNotFound(f"PagerDuty knows no incident {ref.incident_id!r} on this connection")
 
     async def _request_context(self, requested: RequestedContext, reason: str) -> GatherModel:
         ref, workflow_id = requested.ref, names.context_id(requested.ref)

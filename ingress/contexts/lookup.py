@@ -1,6 +1,6 @@
 """Find the incident and the context version that a request means, as far as the principal may see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
@@ -20,6 +20,8 @@ class RequestedContext:
 
     ref: IncidentRef
     version: int
+    #: True if the incident is an issue here, or was gathered for before.
+    is_known: bool = True
 
 
 def context_of_issue(transaction: Transaction, visibility: Visibility, issue_id: str) -> RequestedContext:
@@ -36,7 +38,8 @@ def context_of_incident(
     if connection_id is not None:
         connection = require_connection(transaction, visibility, connection_id)
         ref = IncidentRef(connection_id=connection.id, incident_id=incident_id)
-        return _requested_context(transaction, visibility, ref)
+        is_known = is_issue(transaction, visibility, ref.issue_id)
+        return replace(_requested_context(transaction, visibility, ref), is_known=is_known)
     page = issue_queries.list_issues(transaction, visibility, IssueFilter(incidents=(incident_id,)), 50)
     if not page.issues:
         raise ResourceNotFound(

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -189,7 +193,7 @@ class ToolCallDispatcher:
         try:
             async with asyncio.timeout(DECISION_SECONDS):
                 await handle.execute_update(names.UPDATE_DECIDE, decision, result_type=CallState)
-        except TimeoutError as error:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             raise TemporalUnavailable("no worker took the decision in time: send it again later") from error
         except WorkflowUpdateFailedError as error:
             raise DecisionRefused(_failure_message(error)) from error

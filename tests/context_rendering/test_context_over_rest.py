@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
@@ -15,6 +16,7 @@ from calmo_pagerduty.contexts.runs import ContextStart, ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.contexts import progress_stream as streaming
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
@@ -22,6 +24,7 @@ from tests.support.connected import add_connection
 from tests.support.documented import check, check_example
 from tests.support.patience import ANSWER
 from tests.support.sample_context import BEGAN, a_context
+from workflows import names
 
 Event = tuple[str, dict[str, Any]]
 
@@ -205,7 +208,7 @@ async def test_a_context_is_asked_for_by_issue_or_by_incident(told: Told, tempor
 
 
 async def test_an_incident_that_is_no_issue_yet_needs_a_connection(told: Told, temporal: Client) -> None:
-    service, incident = told.service, new_id()
+    service, incident = told.service, told.service.an_incident()
     path = f"/api/incidents/{incident}/context"
     refused = await service.http.post(path, json={}, headers=service.headers)
     assert refused.status_code == 404 and "name the connection" in refused.text
@@ -215,6 +218,25 @@ async def test_an_incident_that_is_no_issue_yet_needs_a_connection(told: Told, t
     ref = IncidentRef(connection_id=service.connection_id, incident_id=incident)
     assert begun["issue_id"] == ref.issue_id and begun["version"] == 1
     await temporal.get_workflow_handle(begun["workflow_id"]).terminate()
+
+
+async def test_an_invented_incident_costs_no_workflow_and_no_version(told: Told, temporal: Client) -> None:
+    service, incident = told.service, new_id()
+    body = {"connection": told.ref.connection_id}
+    refused = await service.http.post(
+        f"/api/incidents/{incident}/context", json=body, headers=service.headers
+    )
+    assert refused.status_code == 404
+    assert "PagerDuty knows no incident" in refused.text
+    ref = IncidentRef(connection_id=told.ref.connection_id, incident_id=incident)
+    with pytest.raises(RPCError):
+        await temporal.get_workflow_handle(names.context_id(ref)).describe()
+    denied = ConnectionRules(switches={"tool:get_incident": Switch.DENY})
+    service.permit(denied)
+    refused = await service.http.post(
+        f"/api/incidents/{new_id()}/context", json=body, headers=service.headers
+    )
+    assert refused.status_code == 403
 
 
 async def test_an_incident_of_several_connections_is_asked_which(told: Told) -> None:

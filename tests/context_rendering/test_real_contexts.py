@@ -11,6 +11,7 @@ from calmo_pagerduty.contexts.sources import Source
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.gathering import gathering_system
+from tests.support.mcp_text import data_of
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
 from tests.support.system import System
@@ -44,9 +45,7 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
     assert {"Checkout API", "Order database", "this incident"} <= names
     async with served(gathering) as url, agent(url, headers) as client:
-        told = (
-            await client.call_tool("get_incident_context", {"incident": ref.incident_id})
-        ).structured_content
+        told = data_of(await client.call_tool("get_incident_context", {"incident": ref.incident_id}))
     assert told["state"] == "done" and told["untrusted"]["incident"]["name"] == INJECTION
     assert "evil.example" not in json.dumps(
         {name: part for name, part in told.items() if name != "untrusted"}

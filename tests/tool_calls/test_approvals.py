@@ -172,6 +172,31 @@ async def test_decisions_that_our_api_did_not_sign_are_refused(careful: System) 
     assert not careful.site.account.incidents
 
 
+async def test_refused_decisions_are_audited(careful: System) -> None:
+    alice = careful.a_key(person="alice")
+    ticket = await ask(careful, alice)
+    await decide(careful, ticket, "approve", alice)
+    with pytest.raises(WorkflowUpdateFailedError):
+        await workflow_of(careful, ticket).execute_update("decide", {"approve": False, "key_id": "forged"})
+    told = [(row["outcome"], row.get("claimed_key_id")) for row in (await careful.audited())[1:]]
+    assert told == [
+        ("approval refused", alice["Authorization"].split("_")[1]),
+        ("denial refused", "forged"),
+    ]
+
+
+async def test_a_decision_that_no_worker_takes_ends_in_words(
+    careful: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingress.tools.service.DECISION_SECONDS", 0.3)
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    async with careful.without_workers():
+        bob = careful.a_key(person="bob")
+        late = await decide(careful, ticket, "approve", bob)
+        assert late.status_code == 503
+        assert (await careful.get(f"/api/tool-calls/{ticket['call_id']}"))["state"] == "waiting"
+
+
 async def test_operators_approve_nothing_in_the_temporal_ui_by_default(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     handle = workflow_of(careful, ticket)

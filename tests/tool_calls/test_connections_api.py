@@ -1,5 +1,9 @@
 """Connections over REST: tokens in and never out, changes by those who may, a test in words."""
 
+from typing import Any
+
+import pytest
+
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.connected import TOKEN
 from tests.support.system import System
@@ -28,6 +32,58 @@ async def test_only_administrators_turn_on_writes_of_an_organisation(service: Sy
     stricter = {"rules": {"switches": {"category:users": "deny"}}}
     assert (await service.http.patch(path, json=stricter, headers=member)).status_code == 200
     assert (await service.http.patch(path, json=looser, headers=service.headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "body"),
+    [
+        ("PATCH", "", {"from_address": "somebody.else@example.org"}),
+        ("PATCH", "", {"from_address": None}),
+        ("PATCH", "", {"context_note": True}),
+        ("PATCH", "", {"response_targets": {"escalates_on_miss": True}}),
+        ("PATCH", "", {"response_targets": {"escalates_on_miss": False}}),
+        ("PATCH", "", {"response_targets": None}),
+        ("POST", "/token", {"token": TOKEN, "untested": True}),
+        ("DELETE", "", None),
+    ],
+)
+async def test_only_administrators_change_in_whose_name_and_by_itself_an_organisation_writes(
+    service: System, method: str, more: str, body: dict[str, Any] | None
+) -> None:
+    path = f"/api/connections/{service.connection_id}"
+    escalating = {"response_targets": {"escalates_on_miss": True, "escalation_level": 2}}
+    assert (await service.http.patch(path, json=escalating, headers=service.headers)).status_code == 200
+    before = await service.get(path)
+    member = service.a_key("connections:read", "connections:write", person="member")
+    refused = await service.http.request(method, f"{path}{more}", json=body, headers=member)
+    assert refused.status_code == 403, refused.text
+    assert "administrators" in refused.json()["error"]["message"]
+    assert await service.get(path) == before
+    done = await service.http.request(method, f"{path}{more}", json=body, headers=service.headers)
+    assert done.status_code == 200, done.text
+
+
+async def test_a_member_still_changes_what_gives_nobody_more(service: System) -> None:
+    path = f"/api/connections/{service.connection_id}"
+    member = service.a_key("connections:read", "connections:write", person="member")
+    for change in ({"name": "Ours"}, {"severities": {"P1": "warning"}}, {"requests_per_minute": 100}):
+        assert (await service.http.patch(path, json=change, headers=member)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"severities": {f"P{number}": "info" for number in range(51)}},
+        {"rules": {"switches": {f"tool:t{number}": "deny" for number in range(501)}}},
+        {"rules": {"teams": {"PT": {f"tool:t{number}": "deny" for number in range(501)}}}},
+        {"rules": {"tool_writes_per_hour": {f"t{number}": 1 for number in range(501)}}},
+    ],
+)
+async def test_maps_of_settings_have_a_bound(service: System, change: dict[str, Any]) -> None:
+    path = f"/api/connections/{service.connection_id}"
+    refused = await service.http.patch(path, json=change, headers=service.headers)
+    assert refused.status_code == 400
+    assert "at most" in refused.json()["error"]["message"]
 
 
 async def test_a_personal_connection_is_its_users_to_change(service: System) -> None:
