@@ -98,7 +98,8 @@ def _names(*references: Reference | None) -> str:
 
 
 def _assignees(data: Json) -> str:
-    return _names(*parse_references(data.get("assignees")))
+    names = _names(*parse_references(data.get("assignees")))
+    return f"assigned to {names}" if names else ""
 
 
 def _text_of(key: str) -> Callable[[Json], str]:

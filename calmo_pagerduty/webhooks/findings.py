@@ -193,7 +193,7 @@ def _missing_finding(words: str) -> Finding:
         kind="subscription_missing",
         level=Level.ALARM,
         words=f"{words}: nothing arrives",
-        advice="make it: calmo-pagerduty webhook subscribe, or by hand as docs/connecting.md says",
+        advice="make it: calmo-pagerduty webhook subscribe, or by hand as docs/webhooks.md says",
     )
 
 

@@ -156,7 +156,7 @@ def issue_with_timeline(issue: Json) -> Group:
     for entry in issue["timeline"]:
         style = "" if entry["moved"] else "dim"
         what = entry["event_type"].removeprefix("incident.")
-        mark = "● moved the issue" if entry["moved"] else ""
+        mark = "● changed the issue" if entry["moved"] else ""
         timeline.add_row(
             _in_table(entry["occurred_at"]), what, Text(sanitize_text(entry["summary"])), mark, style=style
         )

@@ -80,7 +80,10 @@ class UpOptions:
 
     @property
     def simulator_url(self) -> str | None:
-        return f"http://127.0.0.1:{self.simulator_port}" if self.demo else None
+        """The demo's simulator, else the one that the user's environment names."""
+        if self.demo:
+            return f"http://127.0.0.1:{self.simulator_port}"
+        return os.environ.get("CALMO_SIMULATOR_URL")
 
     def environment(self) -> dict[str, str | None]:
         """Return the environment of the child processes."""

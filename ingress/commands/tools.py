@@ -14,6 +14,7 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
+from ingress.commands.tool_help import ToolCallCommand
 from ingress.commands.tool_view import call_table, call_view, tool_table
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def list_tools(
     emit(answer, as_json, lambda answer: tool_table(answer["tools"], judged=connection is not None))
 
 
-@app.command("call")
+@app.command("call", cls=ToolCallCommand)
 def call_tool(
     name: Annotated[str, typer.Argument(help="The tool's name")],
     arguments: Annotated[list[str] | None, ARGUMENTS] = None,

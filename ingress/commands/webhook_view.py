@@ -89,7 +89,10 @@ def step_line(step: Json) -> RenderableType:
 
 def validation_line(validation: Json) -> RenderableType:
     sign, style = ("✓", "green") if validation["proven"] else ("…", "yellow")
-    return Text.assemble((f"{sign} {validation['finding']}  ", style), _sanitized(validation["words"]))
+    line = Text.assemble((f"{sign} {validation['finding']}  ", style), _sanitized(validation["words"]))
+    for alarm in validation["alarms"]:
+        line.append(f"\n! but the doctor alarms: {_sanitized(alarm)}", style="bold red")
+    return line
 
 
 def _details(webhook: Json) -> Iterable[RenderableType]:

@@ -13,9 +13,12 @@ from calmo_pagerduty.pagerduty.errors import (
 from calmo_pagerduty.pagerduty.request_builders import get, list_request
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import ConnectionRules, InvalidSelector
+from calmo_pagerduty.webhooks.subscription_enabling import ENABLE_WEBHOOK
 from ingress.api.errors import PagerDutySilent
 
 _TOOL = "tool:"
+#: What a connection may allow: the catalogue's tools, and that the doctor enables a webhook again.
+_SWITCHABLE = frozenset({*TOOLS, ENABLE_WEBHOOK.removeprefix(_TOOL)})
 _MAX_TEAMS = 1_000
 
 
@@ -26,8 +29,8 @@ def check_tool_names(before: ConnectionRules, after: ConnectionRules) -> None:
     }
     for selector in sorted(new):
         name = selector.removeprefix(_TOOL)
-        if selector.startswith(_TOOL) and name not in TOOLS:
-            raise InvalidSelector(f"there is no tool {name[:60]!r}{nearest_hint(name, TOOLS)}")
+        if selector.startswith(_TOOL) and name not in _SWITCHABLE:
+            raise InvalidSelector(f"there is no tool {name[:60]!r}{nearest_hint(name, _SWITCHABLE)}")
 
 
 async def check_teams(client: PagerDutyClient, before: ConnectionRules, after: ConnectionRules) -> None:

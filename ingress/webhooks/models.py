@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from calmo_pagerduty.tools.fields import Id
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.webhooks.findings import Level
 from calmo_pagerduty.webhooks.lifecycle import WebhookState, masked_url, webhook_url
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from calmo_pagerduty.webhooks.public_address import unreachable_reason
@@ -113,6 +114,8 @@ class ValidationModel(Model):
     words: str
     at: datetime | None
     state: WebhookState
+    #: What the doctor alarms about: a verified delivery proves the secret, not that all events come.
+    alarms: list[str]
 
 
 class WebhookTestStepModel(Model):
@@ -170,4 +173,5 @@ def validation_model(finding: ValidationResult, webhook: ManagedWebhook) -> Vali
         words=finding.text,
         at=finding.at,
         state=webhook.state,
+        alarms=[f"{f['words']}: {f['advice']}" for f in webhook.findings if f["level"] == Level.ALARM],
     )

@@ -20,13 +20,13 @@ WORDS = {
     EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED: "service custom fields updated",
     EventType.SERVICE_SETTINGS_UPDATED: "service updated by Priya Raman",
     EventType.SERVICE_DELETED: "service deleted by Priya Raman",
-    EventType.TRIGGERED: "triggered: Priya Raman",
+    EventType.TRIGGERED: "triggered: assigned to Priya Raman",
     EventType.ACKNOWLEDGED: "acknowledged by Priya Raman",
     EventType.PRIORITY_UPDATED: "priority updated by Priya Raman: P1",
     EventType.ANNOTATED: "note added by Priya Raman: Started right after the release.",
-    EventType.ESCALATED: "escalated by Priya Raman: Jonas Lindqvist",
+    EventType.ESCALATED: "escalated by Priya Raman: assigned to Jonas Lindqvist",
     EventType.UNACKNOWLEDGED: "unacknowledged",
-    EventType.REASSIGNED: "reassigned by Priya Raman: Sofia Castro",
+    EventType.REASSIGNED: "reassigned by Priya Raman: assigned to Sofia Castro",
     EventType.DELEGATED: "delegated by Priya Raman: Platform on-call",
     EventType.SERVICE_UPDATED: "moved to another service by Priya Raman: Payment gateway",
     EventType.INCIDENT_TYPE_CHANGED: "incident type changed by Priya Raman: major",
@@ -88,7 +88,7 @@ def test_without_its_body_an_event_still_has_words() -> None:
 def test_someone_without_a_name_is_called_by_id() -> None:
     event = an_event(EventType.REASSIGNED, "QINCIDENT1", assignees=[{"id": "PUSER9", "summary": None}])
     event["event"]["agent"] = {"id": "PBOT", "type": "bot"}
-    assert entry_for(body_of(event)).summary == "reassigned by PBOT: PUSER9"
+    assert entry_for(body_of(event)).summary == "reassigned by PBOT: assigned to PUSER9"
 
 
 def test_a_removed_priority_is_said() -> None:

@@ -116,7 +116,9 @@ async def test_a_switch_for_what_does_not_exist_is_refused_with_the_nearest_name
 ) -> None:
     """A denial of a misspelt tool, or for a team that nobody is in, would forbid nothing."""
     permit = ("connection", "permit", service.connection_id)
-    before = (await service.get(f"/api/connections/{service.connection_id}"))["rules"]
+    enabled = await terminal.run(*permit, "--allow", "tool:enable_webhook", "--json")
+    assert enabled.json["rules"]["switches"]["tool:enable_webhook"] == "allow"
+    before = enabled.json["rules"]
     for switch in ("--allow", "--deny"):
         failed = await terminal.run(*permit, switch, "tool:creat_incident")
         assert failed.code == 1 and "did you mean create_incident?" in failed.error

@@ -57,7 +57,7 @@ async def test_triggered_acknowledged_resolved_is_exactly_one_issue(runs: Incide
     assert (issue.status, issue.title) == (IncidentStatus.RESOLVED, "Basket service answers slowly")
     assert (issue.acknowledged_at, issue.resolved_at) == (NOON + minutes(1), NOON + minutes(3))
     assert [entry.summary for entry in await runs.timeline(ref)] == [
-        "triggered by Robin Reyes: Robin Reyes",
+        "triggered by Robin Reyes: assigned to Robin Reyes",
         "acknowledged by Robin Reyes",
         "note added by Robin Reyes: Rolled back",
         "resolved by Robin Reyes",
