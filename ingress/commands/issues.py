@@ -14,7 +14,8 @@ from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
-from ingress.commands.tools import parse_pairs, read_stdin
+from ingress.commands.pairs import parse_pairs
+from ingress.commands.tools import read_stdin
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient

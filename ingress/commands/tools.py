@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,10 +10,10 @@ from urllib.parse import quote
 import typer
 
 from calmo_pagerduty.clients.requests import tool_call
-from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
+from ingress.commands.pairs import InvalidArgument, parse_pairs
 from ingress.commands.tool_help import ToolCallCommand
 from ingress.commands.tool_view import call_table, call_view, tool_table
 
@@ -23,10 +23,6 @@ app = typer.Typer(
 
 Json = dict[str, Any]
 CONNECTION = typer.Option("--connection", help="The connection. Default: the only connection")
-
-
-class InvalidArgument(ExplainedError):
-    """An argument on the command line can't be read. The message names it."""
 
 
 @app.command("list")
@@ -139,26 +135,3 @@ def read_stdin() -> Json:
     if not isinstance(values, dict):
         raise InvalidArgument('standard input holds no JSON object: {"NAME": VALUE, …}')
     return values
-
-
-def parse_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:
-    """Parse NAME=VALUE by the tool's schema: lists by comma, numbers as JSON. Raises InvalidArgument."""
-    values: Json = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator or not name:
-            raise InvalidArgument(f"{pair[:60]!r}: an argument is NAME=VALUE")
-        values[name] = _parse_value(name, text, properties.get(name, {}))
-    return values
-
-
-def _parse_value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
-    kind = schema.get("type")
-    if kind == "array" and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if kind in {"array", "object", "integer", "number", "boolean"}:
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise InvalidArgument(f"{name}: {text[:60]!r} is not of type {kind}") from None
-    return text

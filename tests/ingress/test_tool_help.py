@@ -6,8 +6,9 @@ from typer.testing import CliRunner
 
 from calmo_pagerduty.tools.arguments import input_schema, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
+from ingress.commands.pairs import parse_pairs
 from ingress.commands.tool_help import tool_help
-from ingress.commands.tools import app, parse_pairs
+from ingress.commands.tools import app
 
 
 def test_the_help_of_a_call_knows_the_tool() -> None:
