@@ -93,8 +93,16 @@ class Done:
     kind: str = "done"
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an action shows at once, such as a secret that is never kept. `page` says how it is drawn."""
+
+    page: "Page"
+    content: Content
+
+
 View: TypeAlias = Callable[[Ask], Awaitable[Content]]
-Do: TypeAlias = Callable[[Ask], Awaitable[Done]]
+Do: TypeAlias = Callable[[Ask], "Awaitable[Done | Shown]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,8 @@ class Page:
     menu: str | None = None
     #: The key that follows `g` to go here.
     key: str | None = None
+    #: What a page that sets things up is for. Such pages stand together under "Set up", not at the top.
+    sets_up: str | None = None
 
     @property
     def address(self) -> str:
@@ -122,7 +132,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a form does: a POST with the session's CSRF token, followed by a redirect to a page."""
+    """What a form does: a POST with the session's CSRF token, followed by a redirect to a page.
+
+    Only what must not be kept is shown without the redirect.
+    """
 
     path: str
     permission: str

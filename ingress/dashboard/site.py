@@ -18,8 +18,8 @@ from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
-from ingress.dashboard.page import Action, Ask, Content, Done, Page
-from ingress.dashboard.pages import approvals, findings, issues, now, tools
+from ingress.dashboard.page import Action, Ask, Content, Done, Page, Shown
+from ingress.dashboard.pages import approvals, audit, findings, issues, keys, now, set_up, tools
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.sessions import Sessions
@@ -36,9 +36,18 @@ PAGES: Sequence[Page] = (
     *findings.PAGES,
     *approvals.PAGES,
     *tools.PAGES,
+    *keys.PAGES,
+    *audit.PAGES,
 )
+#: The page that leads to all pages that set things up.
+SET_UP = set_up.PAGE
 #: What forms do.
-ACTIONS: Sequence[Action] = (*issues.ACTIONS, *findings.ACTIONS, *approvals.ACTIONS, *tools.ACTIONS)
+ACTIONS: Sequence[Action] = (
+    *issues.ACTIONS,
+    *findings.ACTIONS,
+    *approvals.ACTIONS,
+    *keys.ACTIONS,
+)
 
 MAX_FORM_FIELDS = 200
 #: Statuses of errors that are about what a form says or about the state of its object.
@@ -76,7 +85,7 @@ class Dashboard:
                 Route("/sign-out", self._sign_out, methods=["POST"]),
                 Route("/theme", self._choose_theme, methods=["POST"]),
                 Route(security.CSP_REPORTS, receive_report, methods=["POST"]),
-                *(Route(page.path, self._shows(page)) for page in PAGES),
+                *(Route(page.path, self._shows(page)) for page in (*PAGES, SET_UP)),
                 *(Route(action.path, self._does(action), methods=["POST"]) for action in ACTIONS),
             ],
             middleware=[Middleware(security.SecureHeaders)],
@@ -100,6 +109,7 @@ class Dashboard:
     async def _page(self, ask: Ask, page: Page, shown: Content) -> Response:
         secret = self._sessions.secret(ask.request) or ""
         messages = ask.session.messages
+        menu = [item for item in PAGES if item.menu and ask.may(item.permission)]
         if messages:
             await self._sessions.say(ask.session, ())
         return self._renderer.response(
@@ -107,7 +117,8 @@ class Dashboard:
             f"pages/{page.template}.html",
             title=shown.title or page.title,
             page=page,
-            pages=[item for item in PAGES if item.menu and ask.may(item.permission)],
+            pages=[item for item in menu if not item.sets_up],
+            set_up_pages=[item for item in menu if item.sets_up],
             headline=await headline(ask, self._on_call),
             principal=ask.caller,
             may=ask.may,
@@ -122,6 +133,8 @@ class Dashboard:
             ask = await self._ask(request, action.permission)
             await self._check_form(ask)
             done = await _outcome(action, ask)
+            if isinstance(done, Shown):
+                return await self._page(ask, done.page, done.content)
             message = Message(done.kind, done.message)
             await self._sessions.say(ask.session, (*ask.session.messages, message))
             return RedirectResponse(security.safe_path(done.path), 303)
@@ -155,7 +168,7 @@ class Dashboard:
         return await choose_theme(request, security.is_https(request, self._public_address))
 
 
-async def _outcome(action: Action, ask: Ask) -> Done:
+async def _outcome(action: Action, ask: Ask) -> Done | Shown:
     """Carry out an action. What is refused for its content is said on the page with the form."""
     try:
         return await action.do(ask)

@@ -12,7 +12,7 @@ from calmo_pagerduty.tools.classes import Access
 from ingress.api.endpoints import NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.looks import LOOK_OF_CALL_STATE
-from ingress.dashboard.page import Action, Ask, Content, Page
+from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
 from ingress.dashboard.tool_forms import ArgumentField, argument_fields, arguments_from
 from ingress.dashboard.values import outline
@@ -116,7 +116,15 @@ async def _connections(ask: Ask) -> tuple[Sequence[Any], str | None]:
 
 
 PAGES = (
-    Page("/tools", "Tools", TOOLS_READ, show_list, "tools", menu="Tools", key="t"),
-    Page("/tools/{name}", "Tool", TOOLS_READ, show_tool, "tool"),
+    Page(
+        "/tools",
+        "Tools",
+        TOOLS_READ,
+        show_list,
+        "tools",
+        menu="Tools",
+        key="t",
+        sets_up="What agents and services can read and change at PagerDuty, and trying a read.",
+    ),
+    Page("/tools/{name}", "Tool", TOOLS_READ, show_tool, "tool", sets_up="What it takes."),
 )
-ACTIONS: Sequence[Action] = ()
