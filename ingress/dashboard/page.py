@@ -94,7 +94,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageAtOnce:
     """What an action shows at once, such as a secret that is never kept. `page` says how it is drawn."""
 
     page: "Page"
@@ -102,7 +102,7 @@ class Shown:
 
 
 View: TypeAlias = Callable[[Ask], Awaitable[Content]]
-Do: TypeAlias = Callable[[Ask], "Awaitable[Done | Shown]"]
+Do: TypeAlias = Callable[[Ask], "Awaitable[Done | PageAtOnce]"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
-from ingress.dashboard.page import Action, Ask, Content, Done, Page, Shown
+from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.pages import approvals, audit, findings, issues, keys, now, set_up, tools
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
@@ -133,7 +133,7 @@ class Dashboard:
             ask = await self._ask(request, action.permission)
             await self._check_form(ask)
             done = await _outcome(action, ask)
-            if isinstance(done, Shown):
+            if isinstance(done, PageAtOnce):
                 return await self._page(ask, done.page, done.content)
             message = Message(done.kind, done.message)
             await self._sessions.say(ask.session, (*ask.session.messages, message))
@@ -168,7 +168,7 @@ class Dashboard:
         return await choose_theme(request, security.is_https(request, self._public_address))
 
 
-async def _outcome(action: Action, ask: Ask) -> Done | Shown:
+async def _outcome(action: Action, ask: Ask) -> Done | PageAtOnce:
     """Carry out an action. What is refused for its content is said on the page with the form."""
     try:
         return await action.do(ask)

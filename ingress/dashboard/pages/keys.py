@@ -6,7 +6,7 @@ from datetime import timedelta
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS, KEYS_WRITE
 from ingress.api.endpoints import NoInput
 from ingress.api.keys import ApiKeyBody, ApiKeyModel, NewApiKeyModel, RotationBody
-from ingress.dashboard.page import Action, Ask, Content, Done, Page, Shown
+from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.tables import Column, Table
 
@@ -32,7 +32,7 @@ async def show_list(ask: Ask) -> Content:
     )
 
 
-async def create(ask: Ask) -> Shown:
+async def create(ask: Ask) -> PageAtOnce:
     """POST /dashboard/keys. Raises ValidationError, NotPermitted, InvalidScope."""
     days = ask.text("days") or str(LIFETIMES[0])
     lifetime = timedelta(days=int(days)) if days in {str(known) for known in LIFETIMES} else None
@@ -49,7 +49,7 @@ async def create(ask: Ask) -> Shown:
     return _secret(await ask.ingress.api_keys.create(ask.request, ask.caller, body))
 
 
-async def rotate(ask: Ask) -> Shown:
+async def rotate(ask: Ask) -> PageAtOnce:
     """POST /dashboard/keys/{id}/rotate. Raises NotPermitted, ResourceNotFound."""
     return _secret(await ask.ingress.api_keys.rotate(ask.request, ask.caller, RotationBody()))
 
@@ -90,8 +90,8 @@ def _sees(key: ApiKeyModel) -> str:
     return "everything" if key.scopes is None else ", ".join(key.scopes)
 
 
-def _secret(made: NewApiKeyModel) -> Shown:
-    return Shown(SECRET, Content({"made": made}))
+def _secret(made: NewApiKeyModel) -> PageAtOnce:
+    return PageAtOnce(SECRET, Content({"made": made}))
 
 
 LIST = Page(
