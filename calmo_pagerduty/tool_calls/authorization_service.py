@@ -101,7 +101,9 @@ class ToolAuthorizer:
         tool = TOOLS.get(tool_name)
         if tool is None:
             raise NoSuchTool(f"there is no tool {tool_name[:60]!r}{nearest_hint(tool_name, TOOLS)}")
-        connection = await self._database.read(lambda tx: resolve_connection(tx, caller, connection_id))
+        connection = await self._database.read(
+            lambda tx: resolve_connection(tx, caller, connection_id), caller.visibility
+        )
         is_agent = channel is Channel.MCP and has_read_untrusted(caller.untrusted_read_at, datetime.now(UTC))
         rights = PrincipalRights(caller.permissions, caller.teams, is_agent)
         judgement = judge(tool, rights, connection.rules, connection.facts)

@@ -155,7 +155,9 @@ class ApiKeyEndpoints:
 
     async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""
-        rows = await self._database.read(lambda t: api_keys.list_keys(t, principal.visibility))
+        rows = await self._database.read(
+            lambda t: api_keys.list_keys(t, principal.visibility), principal.visibility
+        )
         return ApiKeyListModel(keys=[_model(key) for key in rows])
 
     async def create(self, _request: Request, principal: Principal, body: ApiKeyBody) -> NewApiKeyModel:

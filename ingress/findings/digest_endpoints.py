@@ -204,7 +204,9 @@ class DigestEndpoints:
 
     async def _get_connection(self, principal: Principal, request: Request) -> Connection:
         connection_id = request.path_params["id"]
-        return await self._database.read(lambda t: require_connection(t, principal.visibility, connection_id))
+        return await self._database.read(
+            lambda t: require_connection(t, principal.visibility, connection_id), principal.visibility
+        )
 
 
 def page_response(page_format: PageFormat, document: dict[str, Any], page: Callable[[], str]) -> Response:

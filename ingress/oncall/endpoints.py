@@ -165,4 +165,6 @@ class OnCallEndpoints:
     async def _connection(self, request: Request, principal: Principal) -> Connection:
         """Raises ResourceNotFound."""
         connection_id = request.path_params["id"]
-        return await self._database.read(lambda t: require_connection(t, principal.visibility, connection_id))
+        return await self._database.read(
+            lambda t: require_connection(t, principal.visibility, connection_id), principal.visibility
+        )

@@ -94,7 +94,9 @@ class ReconcileEndpoints:
         connection = await self._get_connection(principal, request.path_params["id"])
         if connection.token_kind is None:
             return ReconcileModel(connection=connection.id, started=False, problem=NO_CREDENTIAL_TEXT)
-        before = await self._database.read(lambda t: reconciliations.list_runs(t, connection.id, 1))
+        before = await self._database.read(
+            lambda t: reconciliations.list_runs(t, connection.id, 1), principal.visibility
+        )
         start = ReconcileStart(connection_id=connection.id, reason="on demand", since=body.since)
         scope = str(connection.scope)
         workflow_id = await schedules.start_reconcile(self._temporal.client, self._task_queue, scope, start)
@@ -109,7 +111,8 @@ class ReconcileEndpoints:
                 connection=connection.id,
                 reconciled_until=reconciliations.get_watermark(t, connection.id),
                 runs=[run_model(run) for run in reconciliations.list_runs(t, connection.id, MAX_RUNS)],
-            )
+            ),
+            principal.visibility,
         )
 
     async def findings(self, _request: Request, principal: Principal, query: DoctorQuery) -> DoctorModel:
@@ -122,7 +125,9 @@ class ReconcileEndpoints:
             examined = [await self._get_connection(principal, body.connection)]
         else:
             examined = list(
-                await self._database.read(lambda t: connections.list_connections(t, principal.visibility))
+                await self._database.read(
+                    lambda t: connections.list_connections(t, principal.visibility), principal.visibility
+                )
             )
         handles = [
             await schedules.start_doctor(
@@ -141,9 +146,12 @@ class ReconcileEndpoints:
             await self._get_connection(principal, connection_id)
         return doctor_model(
             await self._database.read(
-                lambda t: examinations.list_examinations(t, principal.visibility, connection_id)
+                lambda t: examinations.list_examinations(t, principal.visibility, connection_id),
+                principal.visibility,
             )
         )
 
     async def _get_connection(self, principal: Principal, connection_id: str) -> Connection:
-        return await self._database.read(lambda t: require_connection(t, principal.visibility, connection_id))
+        return await self._database.read(
+            lambda t: require_connection(t, principal.visibility, connection_id), principal.visibility
+        )

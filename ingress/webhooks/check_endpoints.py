@@ -66,7 +66,7 @@ class WebhookTestEndpoints:
         """POST /api/webhooks/{id}/validation"""
         webhook = await read_webhook(self._deps.database, request, principal)
         if body.body is None and body.body_base64 is None:
-            finding = await self._deps.database.read(lambda t: _validate(t, webhook))
+            finding = await self._deps.database.read(lambda t: _validate(t, webhook), principal.visibility)
         else:
             finding = await self._diagnose_sample(webhook, body)
         return validation_model(finding, webhook)

@@ -140,7 +140,7 @@ class WebhookEndpoints:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
         webhooks = await self._database.read(
-            lambda t: webhook_management.list_webhooks(t, principal.visibility, now)
+            lambda t: webhook_management.list_webhooks(t, principal.visibility, now), principal.visibility
         )
         return WebhookListModel(
             webhooks=[webhook_model(webhook, self._public_address) for webhook in webhooks]
@@ -190,7 +190,7 @@ class WebhookEndpoints:
         if connection_id is None:
             return None
         connection = await self._database.read(
-            lambda t: require_connection(t, principal.visibility, connection_id)
+            lambda t: require_connection(t, principal.visibility, connection_id), principal.visibility
         )
         if connection.scope != scope:
             raise WebhookConflict(f"the connection has the scope {connection.scope}, not {scope}")
@@ -291,14 +291,16 @@ class WebhookEndpoints:
 
     async def _get_own_connection(self, principal: Principal, webhook: ManagedWebhook) -> Connection:
         connection = await self._database.read(
-            lambda t: require_connection(t, principal.visibility, webhook.connection_id)
+            lambda t: require_connection(t, principal.visibility, webhook.connection_id), principal.visibility
         )
         self._subscriber.require_subscribable(principal, connection)
         return connection
 
     async def _reload(self, principal: Principal, webhook: ManagedWebhook) -> ManagedWebhook:
         self._directory.invalidate(webhook.id)
-        return await self._database.read(lambda t: get_webhook(t, principal, webhook.id))
+        return await self._database.read(
+            lambda t: get_webhook(t, principal, webhook.id), principal.visibility
+        )
 
     async def _apply_change(
         self,

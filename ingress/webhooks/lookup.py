@@ -20,7 +20,9 @@ PAGERDUTY_REFUSES = (502, "PagerDuty refuses it; the message says why")
 async def read_webhook(database: Database, request: Request, principal: Principal) -> ManagedWebhook:
     """Return the webhook whose id or handle the path holds. Raises ResourceNotFound, WebhookConflict."""
     id_or_handle = request.path_params["id"]
-    return await database.read(lambda transaction: get_webhook(transaction, principal, id_or_handle))
+    return await database.read(
+        lambda transaction: get_webhook(transaction, principal, id_or_handle), principal.visibility
+    )
 
 
 def get_webhook(transaction: Transaction, principal: Principal, id_or_handle: str) -> ManagedWebhook:
