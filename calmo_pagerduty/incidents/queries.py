@@ -61,6 +61,14 @@ class IssuePage:
 
 
 @dataclass(frozen=True, slots=True)
+class IssueNeighbour:
+    """The issue before or after another one."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class IssueChange:
     """One saved change. `id` grows in the order of commits. `issue` is the current issue. Times are UTC."""
 
@@ -100,6 +108,22 @@ def get_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue |
     query = sa.select(issues).where(issues.c.id == issue_id, visible_to(issues.c.scope, visibility))
     row = tx.execute(query).one_or_none()
     return issue_from_row(row) if row else None
+
+
+def get_neighbours(
+    tx: Transaction, visibility: Visibility, issue: Issue
+) -> tuple[IssueNeighbour | None, IssueNeighbour | None]:
+    """Return the issues that began just after and just before this one, among those the caller sees."""
+    columns = (issues.c.created_at, issues.c.id)
+    position = sa.tuple_(sa.literal(issue.created_at, issues.c.created_at.type), issue.ref.issue_id)
+    query = sa.select(issues.c.id, issues.c.title).where(visible_to(issues.c.scope, visibility)).limit(1)
+    newer = query.where(sa.tuple_(*columns) > position).order_by(*columns)
+    older = query.where(sa.tuple_(*columns) < position).order_by(*(column.desc() for column in columns))
+    first, second = tx.execute(newer).one_or_none(), tx.execute(older).one_or_none()
+    return (
+        IssueNeighbour(first.id, first.title) if first else None,
+        IssueNeighbour(second.id, second.title) if second else None,
+    )
 
 
 def list_timeline(tx: Transaction, issue: Issue) -> tuple[TimelineEntry, ...]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
+from calmo_pagerduty.incidents.action_progress import Progress
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tools.classes import Risk
@@ -66,4 +68,25 @@ LOOK_OF_RISK: Mapping[Risk, Look] = {
     Risk.LOW: Look("Low risk", "circle", "good"),
     Risk.MEDIUM: Look("Medium risk", "diamond", "warn"),
     Risk.HIGH: Look("High risk", "triangle", "bad"),
+}
+
+LOOK_OF_PROGRESS: Mapping[Progress, Look] = {
+    Progress.WAITING: Look("Waits for approval", "bell", "warn"),
+    Progress.FILED: Look("Not sent yet", "circle", "info"),
+    Progress.SENT: Look("Sent", "sent", "info"),
+    Progress.ANSWERED: Look("Sent, not confirmed yet", "sent", "info"),
+    Progress.CONFIRMED: Look("Confirmed", "check", "good"),
+    Progress.UNCHANGED: Look("Was so already", "circle", "good"),
+    Progress.UNKNOWN: Look("Unknown: check at PagerDuty", "triangle", "bad"),
+    Progress.NOT_DONE: Look("Not done", "octagon", "bad"),
+}
+
+LOOK_OF_DELIVERY_STATE: Mapping[DeliveryState, Look] = {
+    DeliveryState.PENDING: Look("Pending", "circle", "info"),
+    DeliveryState.FORWARDED: Look("Forwarded", "sent", "info"),
+    DeliveryState.APPLIED: Look("Applied", "check", "good"),
+    DeliveryState.RECORDED: Look("Recorded", "check", "info"),
+    DeliveryState.PAUSED: Look("Skipped: webhook paused", "circle", "warn"),
+    DeliveryState.CONFLICT: Look("Conflict", "triangle", "warn"),
+    DeliveryState.DEAD_LETTER: Look("Dead letter", "octagon", "bad"),
 }

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cachetools import LRUCache
@@ -57,6 +57,8 @@ class OnCallLine:
     is_known: bool = False
     duty: Duty | None = None
     upcoming: Upcoming | None = None
+    #: The next page of each open incident of which it is known, by the issue's id.
+    pages: Mapping[str, Upcoming] = field(default_factory=dict)
 
 
 class OnCallLines:
@@ -115,17 +117,17 @@ def _line(
         if caller.person is not None and (duty := duty_of(index, caller.person, now)) is not None
     ]
     first = min(duties, key=lambda duty: (max(duty.start, now), duty.level), default=None)
-    pages = [
-        (upcoming, issue, indexes[issue.ref.connection_id])
+    pages = {
+        issue.ref.issue_id: _upcoming(upcoming, issue, indexes[issue.ref.connection_id])
         for issue in issues
         if issue.ref.connection_id in indexes
         and (upcoming := _next_page(indexes[issue.ref.connection_id], issue)) is not None
         and upcoming.at > now
         and upcoming.user_ids
-    ]
-    soonest = min(pages, key=lambda row: row[0].at, default=None)
+    }
+    soonest = min(pages.values(), key=lambda page: page.at, default=None)
     shown = None if first is None else _duty(first, now)
-    return OnCallLine(bool(indexes), shown, None if soonest is None else _upcoming(*soonest))
+    return OnCallLine(bool(indexes), shown, soonest, pages)
 
 
 def _next_page(index: OnCallIndex, issue: Issue) -> NextPage | None:

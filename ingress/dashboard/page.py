@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.requests import Request
+from starlette.responses import Response
 
 from calmo_pagerduty.access.session_store import Session
 from calmo_pagerduty.access.store import Principal
@@ -81,6 +82,8 @@ class Content:
     tables: Mapping[str, Table[Any]] = field(default_factory=dict)
     #: The page's title where it depends on what is shown.
     title: str | None = None
+    #: A file, such as a picture, which is answered instead of a drawn page.
+    file: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ingress.dashboard.error_pages import ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
-from ingress.dashboard.pages import approvals, audit, findings, issues, keys, now, set_up, tools
+from ingress.dashboard.pages import approvals, audit, findings, issue, issues, keys, now, set_up, tools
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.sessions import Sessions
@@ -33,6 +33,7 @@ from ingress.parts import Ingress
 PAGES: Sequence[Page] = (
     *now.PAGES,
     *issues.PAGES,
+    *issue.PAGES,
     *findings.PAGES,
     *approvals.PAGES,
     *tools.PAGES,
@@ -43,7 +44,7 @@ PAGES: Sequence[Page] = (
 SET_UP = set_up.PAGE
 #: What forms do.
 ACTIONS: Sequence[Action] = (
-    *issues.ACTIONS,
+    *issue.ACTIONS,
     *findings.ACTIONS,
     *approvals.ACTIONS,
     *keys.ACTIONS,
@@ -100,6 +101,8 @@ class Dashboard:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, page.permission)
             shown = await page.view(ask)
+            if shown.file is not None:
+                return shown.file
             if ask.download is not None:
                 return _download(ask, shown)
             return await self._page(ask, page, shown)
@@ -108,7 +111,8 @@ class Dashboard:
 
     async def _page(self, ask: Ask, page: Page, shown: Content) -> Response:
         secret = self._sessions.secret(ask.request) or ""
-        messages = ask.session.messages
+        # A part that a script fetches again would swallow what the next page is to say.
+        messages = () if ask.request.headers.get("hx-request") else ask.session.messages
         menu = [item for item in PAGES if item.menu and ask.may(item.permission)]
         if messages:
             await self._sessions.say(ask.session, ())

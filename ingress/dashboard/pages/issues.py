@@ -1,4 +1,4 @@
-"""Issues: the list with its facets, an issue, and the row of a list that a live page fetches again."""
+"""Issues: the list with its facets, and the row of a list that a live page fetches again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.api.endpoints import NoInput
 from ingress.dashboard.facets import Facet, SavedView
 from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
-from ingress.dashboard.page import Action, Ask, Content, Page
+from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
 from ingress.incidents.models import IssueListQuery, IssueModel
 
@@ -45,12 +45,6 @@ async def show_list(ask: Ask) -> Content:
         },
         {"issues": issue_table("Issues", page.issues, "No issue matches these filters.")},
     )
-
-
-async def show_issue(ask: Ask) -> Content:
-    """GET /dashboard/issues/{id}. Raises ResourceNotFound."""
-    issue = await ask.ingress.issues.show(ask.request, ask.caller, NoInput())
-    return Content({"issue": issue}, title=issue.title)
 
 
 async def show_row(ask: Ask) -> Content:
@@ -112,7 +106,5 @@ def _facets(counts: Any) -> Sequence[Facet]:
 
 PAGES = (
     Page("/issues", "Issues", ISSUES_READ, show_list, "issues", menu="Issues", key="i"),
-    Page("/issues/{id}", "Issue", ISSUES_READ, show_issue, "issue"),
     Page("/issues/{id}/row", "Issue", ISSUES_READ, show_row, "issue_row"),
 )
-ACTIONS: Sequence[Action] = ()
