@@ -11,12 +11,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from calmo_pagerduty.db.database import StoreUnavailable
+from calmo_pagerduty.webhooks.lifecycle import redact_webhook_ids
 from ingress.api.errors import STATUS_OF_ERROR, NotAuthenticated
 from ingress.dashboard.rendering import Renderer, address_of
 from ingress.dashboard.security import ROOT
+from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR
 
 logger = logging.getLogger(__name__)
 
+#: Every error that pages answer, with its status.
+STATUS_OF: Mapping[type[Exception], HTTPStatus] = {**STATUS_OF_ERROR, **STATUS_OF_WEBHOOK_ERROR}
+#: Statuses of errors that are about what a form says, or about the state of its object here or at PagerDuty.
+SAID_ON_THE_PAGE = frozenset({400, 403, 409, 422, 429, 502})
 #: What to do about a status; the first line says what is wrong where the error itself does not.
 ADVICE: Mapping[int, tuple[str, str]] = {
     400: ("The address or the form holds something that this page does not take.", "Go back and correct it."),
@@ -34,6 +40,7 @@ ADVICE: Mapping[int, tuple[str, str]] = {
         "Something went wrong here, and it is logged.",
         "Try again. If it stays, run: calmo-pagerduty doctor.",
     ),
+    502: ("PagerDuty refused it, or can't be asked.", "The message says why. Nothing is lost."),
     503: (
         "The database or Temporal can't be reached. Incidents are still received and kept.",
         "Try again in some seconds. The command calmo-pagerduty health says which part does not answer.",
@@ -87,16 +94,16 @@ class ErrorPages:
 
 
 def status_of(error: Exception) -> HTTPStatus:
-    """Return the status of an error of the REST API's table."""
-    return next(STATUS_OF_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_OF_ERROR)
+    """Return the status of an error of the REST API's tables."""
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
 def explain(error: Exception) -> str:
-    """Return an error's words for a person."""
+    """Return an error's words for a person. PagerDuty's text may repeat a webhook's address: it is masked."""
     if isinstance(error, ValidationError):
         problems = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
         )
         return "; ".join(problems)
-    return str(error)
+    return redact_webhook_ids(str(error))
