@@ -3,8 +3,8 @@
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 
 
-def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
-    """Return the steps, each as one line. `url` may be masked: only its creation shows it whole."""
+def pagerduty_steps(url: str, events: EventSet, only: EventFilter) -> list[str]:
+    """Return the steps on PagerDuty's page, each as one line. `url` may be masked."""
     parts = only.filter_keys()
     names = [str(event_type) for event_type in EVENTS[events]]
     hidden = "…" in url
@@ -23,12 +23,17 @@ def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_
         else f"Events: tick all that begin with incident ({len(names)} of them), and no service events.",
         "Save it with Add Webhook, and copy the signing secret at once: PagerDuty never shows it again.",
     ]
-    several = len(parts) > 1
-    if several:
+    if len(parts) > 1:
         steps.append(
             "Do the same for each of the others, with the same address: each gets a secret of its own."
         )
-    more = " --add" if several else ""
+    return steps
+
+
+def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
+    """Return the steps, each as one line. `url` may be masked: only its creation shows it whole."""
+    steps = pagerduty_steps(url, events, only)
+    more = " --add" if len(only.filter_keys()) > 1 else ""
     if not has_secret:
         steps.append(
             f"Give the secret to us: calmo-pagerduty webhook set-secret {handle}{more}"

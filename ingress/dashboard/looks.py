@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.deliveries.model import DeliveryState
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.incidents.action_progress import Progress
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tools.classes import Risk
+from calmo_pagerduty.webhooks.findings import Level
+from calmo_pagerduty.webhooks.lifecycle import WebhookState
 
 
 class Look(NamedTuple):
@@ -89,4 +91,41 @@ LOOK_OF_DELIVERY_STATE: Mapping[DeliveryState, Look] = {
     DeliveryState.PAUSED: Look("Skipped: webhook paused", "circle", "warn"),
     DeliveryState.CONFLICT: Look("Conflict", "triangle", "warn"),
     DeliveryState.DEAD_LETTER: Look("Dead letter", "octagon", "bad"),
+}
+
+LOOK_OF_WEBHOOK_STATE: Mapping[WebhookState, Look] = {
+    WebhookState.WAITING_FOR_SECRET: Look("Waits for its secret", "bell", "warn"),
+    WebhookState.UNPROVEN: Look("Not proven yet", "triangle", "warn"),
+    WebhookState.ARMED: Look("Armed", "check", "good"),
+    WebhookState.PAUSED: Look("Paused", "circle", "info"),
+    WebhookState.DISABLED_BY_PAGERDUTY: Look("Disabled by PagerDuty", "octagon", "bad"),
+    WebhookState.DELETED: Look("Deleted", "circle", "info"),
+}
+
+LOOK_OF_LEVEL: Mapping[Level, Look] = {
+    Level.ALARM: Look("Events get lost", "octagon", "bad"),
+    Level.WARNING: Look("Warning", "triangle", "warn"),
+    Level.NOTE: Look("Note", "circle", "info"),
+}
+
+LOOK_OF_VERDICT: Mapping[Verdict, Look] = {
+    Verdict.ACCEPTED: Look("Accepted", "check", "good"),
+    Verdict.DUPLICATE: Look("Duplicate", "circle", "info"),
+    Verdict.CONFLICT: Look("Conflict", "octagon", "bad"),
+    Verdict.PAUSED: Look("Stored while paused", "circle", "info"),
+    Verdict.DEAD_LETTER: Look("Not understood", "octagon", "bad"),
+    Verdict.UNKNOWN_WEBHOOK: Look("Unknown webhook", "triangle", "warn"),
+    Verdict.DELETED_WEBHOOK: Look("Deleted webhook", "circle", "info"),
+    Verdict.MISSING_SIGNATURE: Look("No signature", "triangle", "warn"),
+    Verdict.LEGACY_PAYLOAD: Look("Old V1 or V2 webhook", "triangle", "warn"),
+    Verdict.UNSUPPORTED_SCHEME: Look("Unknown signature scheme", "octagon", "bad"),
+    Verdict.MISMATCH: Look("Wrong signature", "octagon", "bad"),
+    Verdict.UNPROVEN: Look("Not proven yet", "triangle", "warn"),
+    Verdict.GUARDED: Look("Asked to come back", "triangle", "warn"),
+    Verdict.NO_SECRET: Look("No secret yet", "bell", "warn"),
+    Verdict.TOO_LARGE: Look("Too large", "octagon", "bad"),
+    Verdict.SLOW_BODY: Look("Too slow", "triangle", "warn"),
+    Verdict.STORE_UNAVAILABLE: Look("Database away", "octagon", "bad"),
+    Verdict.OVERLOADED: Look("Too many at once", "triangle", "warn"),
+    Verdict.SHUTTING_DOWN: Look("Shutting down", "circle", "info"),
 }

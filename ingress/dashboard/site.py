@@ -12,14 +12,27 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from calmo_pagerduty.access.session_store import Message
-from ingress.api.errors import STATUS_OF_ERROR, NotPermitted, ResourceNotFound
+from ingress.api.errors import NotPermitted, ResourceNotFound
 from ingress.dashboard import security
 from ingress.dashboard.csp_reports import receive_report
-from ingress.dashboard.error_pages import ErrorPages, explain, status_of
+from ingress.dashboard.error_pages import SAID_ON_THE_PAGE, STATUS_OF, ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
-from ingress.dashboard.pages import approvals, audit, findings, issue, issues, keys, now, set_up, tools
+from ingress.dashboard.pages import (
+    approvals,
+    audit,
+    connections,
+    findings,
+    issue,
+    issues,
+    keys,
+    now,
+    set_up,
+    tools,
+    webhook_checks,
+    webhooks,
+)
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.sessions import Sessions
@@ -37,6 +50,8 @@ PAGES: Sequence[Page] = (
     *findings.PAGES,
     *approvals.PAGES,
     *tools.PAGES,
+    *connections.PAGES,
+    *webhooks.PAGES,
     *keys.PAGES,
     *audit.PAGES,
 )
@@ -47,12 +62,13 @@ ACTIONS: Sequence[Action] = (
     *issue.ACTIONS,
     *findings.ACTIONS,
     *approvals.ACTIONS,
+    *connections.ACTIONS,
+    *webhooks.ACTIONS,
+    *webhook_checks.ACTIONS,
     *keys.ACTIONS,
 )
 
 MAX_FORM_FIELDS = 200
-#: Statuses of errors that are about what a form says or about the state of its object.
-SAID_ON_THE_PAGE = frozenset({400, 403, 409, 422, 429})
 _DOWNLOAD_TYPES = {"csv": "text/csv; charset=utf-8", "md": "text/markdown; charset=utf-8"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -91,7 +107,7 @@ class Dashboard:
             ],
             middleware=[Middleware(security.SecureHeaders)],
             exception_handlers={
-                **dict.fromkeys(STATUS_OF_ERROR, errors.answer),
+                **dict.fromkeys(STATUS_OF, errors.answer),
                 HTTPException: errors.answer,
                 Exception: errors.answer_fault,
             },
@@ -176,7 +192,7 @@ async def _outcome(action: Action, ask: Ask) -> Done | PageAtOnce:
     """Carry out an action. What is refused for its content is said on the page with the form."""
     try:
         return await action.do(ask)
-    except tuple(STATUS_OF_ERROR) as error:
+    except tuple(STATUS_OF) as error:
         back = ask.text("back")
         if back is None or status_of(error) not in SAID_ON_THE_PAGE:
             raise

@@ -3,6 +3,7 @@
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+from ingress.dashboard.first_steps import first_step
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.issues import issue_table
 from ingress.incidents.models import IssueListQuery, IssueModel
@@ -20,7 +21,10 @@ async def show(ask: Ask) -> Content:
     yours = [issue for issue in worst_first if _is_assigned(issue, ask.caller.person)]
     others = [issue for issue in worst_first if issue not in yours]
     return Content(
-        {"has_more": page.next_cursor is not None},
+        {
+            "has_more": page.next_cursor is not None,
+            "first_step": None if worst_first else await first_step(ask),
+        },
         {
             "yours": issue_table("Yours", yours, "None of the open issues is yours."),
             "others": issue_table("Open", others, "No other issue is open."),
