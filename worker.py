@@ -35,8 +35,7 @@ def main(settings: Settings | None = None) -> None:
     settings = settings or load_settings()
     yield_to_doors()
     logs.configure(settings.log_level, settings.log_format)
-    # If a power failure loses timeline rows, the forwarder notices and resends them.
-    with open_store(settings, durable=False) as store:
+    with open_store(settings) as store:
         uvloop.run(_run_until_signal(Services.of(store)))
 
 

@@ -19,24 +19,20 @@ class OpenStore:
 
 
 @contextmanager
-def open_database(settings: Settings, durable: bool = True) -> Iterator[Database]:
-    """Open and migrate the database, and close it at the end.
-
-    Without `durable`, a power failure may lose the last commits, for programs that can repeat them.
-    Raises StoreUnavailable.
-    """
-    with closing(Database(settings.database, durable=durable)) as database:
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open and migrate the database, and close it at the end. Raises StoreUnavailable."""
+    with closing(Database(settings.database)) as database:
         database.migrate()
         yield database
 
 
 @contextmanager
-def open_store(settings: Settings, durable: bool = True) -> Iterator[OpenStore]:
+def open_store(settings: Settings) -> Iterator[OpenStore]:
     """Open the database like `open_database`, and the master keys, which the first run creates.
 
     Raises StoreUnavailable, KeyProblem if master keys are missing or don't belong to the database.
     """
-    with open_database(settings, durable) as database:
+    with open_database(settings) as database:
         keyring = settings.keyring()
         database.write_blocking(keyring.check)
         yield OpenStore(settings, database, keyring)

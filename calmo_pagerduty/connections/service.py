@@ -101,7 +101,8 @@ class PagerDutyClients:
                 return await self._database.write(
                     lambda transaction: permits.claim_permits(
                         transaction, connection.id, per_minute, timeouts, datetime.now(UTC)
-                    )
+                    ),
+                    durable=False,
                 )
 
             limits = self._limits[connection.id, per_minute] = RateLimitState(Batcher(claim))
@@ -190,7 +191,8 @@ class SharedPermits:
         figures = _usage_columns(headers, now)
         if figures:
             await self._database.write(
-                lambda transaction: permits.update_usage(transaction, self._connection_id, **figures)
+                lambda transaction: permits.update_usage(transaction, self._connection_id, **figures),
+                durable=False,
             )
 
     async def _check_daily_quota(self) -> None:

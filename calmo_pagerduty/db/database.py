@@ -57,16 +57,12 @@ class DatabaseUrl:
 
 
 class Database:
-    """Reads in a small thread pool and writes in one thread (see GroupWriter). Raises StoreUnavailable.
+    """Reads in a small thread pool and writes in one thread (see GroupWriter). Raises StoreUnavailable."""
 
-    Without `durable`, a power failure may lose the last commits. It is for writers whose work is repeated
-    from the inbox. A later durable commit makes earlier commits durable too.
-    """
-
-    def __init__(self, url: str, durable: bool = True) -> None:
+    def __init__(self, url: str) -> None:
         try:
             address = self._address = DatabaseUrl(url).sqlalchemy
-            self._writing = _engine(address, writing=True, durable=durable)
+            self._writing = _engine(address, writing=True)
             self._reading = _engine(address, writing=False)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
@@ -112,10 +108,14 @@ class Database:
         finally:
             engine.dispose()
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a transaction and commit it. `work` may run twice. Raises StoreUnavailable."""
+    async def write(self, work: Callable[[Transaction], T], durable: bool = True) -> T:
+        """Run `work` in a transaction and commit it. `work` may run twice. Raises StoreUnavailable.
+
+        If not `durable`, a crash of the database server or of the machine may lose it again, until a later
+        durable commit. That is for what is derived from other rows, or can be read from PagerDuty again.
+        """
         try:
-            return await self._writer.submit(work)
+            return await self._writer.submit(work, durable)
         except SQLAlchemyError as error:
             raise StoreUnavailable(_describe_fault(error)) from error
 
@@ -158,12 +158,12 @@ def _describe_fault(error: Exception) -> str:
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
 
 
-def _engine(url: sa.URL, writing: bool, durable: bool = True, limited: bool = True) -> Engine:
+def _engine(url: sa.URL, writing: bool, limited: bool = True) -> Engine:
     """Return an engine. Without `limited`, its sessions may take as long as they need: for migrations."""
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, writing, durable)
+        return _sqlite_engine(url, writing)
     size = 1 if writing else READER_THREADS
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=size,
         max_overflow=1,
@@ -174,12 +174,23 @@ def _engine(url: sa.URL, writing: bool, durable: bool = True, limited: bool = Tr
         hide_parameters=True,
         connect_args={
             **VANISHED_SERVER,
-            "options": session_options(writing, durable, limited),
+            "options": session_options(writing, limited),
         },
     )
 
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not _is_durable(connection):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
-def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
+    return engine
+
+
+def _is_durable(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("durable", True))
+
+
+def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
@@ -197,8 +208,6 @@ def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        # FULL: deliveries that we answered with 202 survive a power loss, not only a crash.
-        cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         cursor.execute("PRAGMA foreign_keys=ON")
         if writing:
             cursor.execute("PRAGMA busy_timeout=0")  # _begin_writing waits in finer steps
@@ -207,6 +216,9 @@ def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if writing:
+            # FULL: what we answered for survives a power loss, not only a crash.
+            level = "FULL" if _is_durable(connection) else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous={level}")
             _begin_writing(connection)
         else:
             connection.exec_driver_sql("BEGIN")

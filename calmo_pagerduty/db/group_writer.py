@@ -28,6 +28,7 @@ T = TypeVar("T")
 class _Job(NamedTuple):
     work: Callable[[Transaction], Any]
     done: "Future[Any]"
+    durable: bool
 
 
 class GroupWriter:
@@ -38,7 +39,7 @@ class GroupWriter:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engines = {durable: engine.execution_options(durable=durable) for durable in (True, False)}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -47,10 +48,12 @@ class GroupWriter:
     def waiting(self) -> int:
         return self._jobs.qsize()
 
-    def submit(self, work: Callable[[Transaction], T]) -> "asyncio.Future[T]":
-        """Queue the function. The future gets its result when the transaction is committed."""
+    def submit(self, work: Callable[[Transaction], T], durable: bool = True) -> "asyncio.Future[T]":
+        """Queue the function. The future gets its result when the transaction is committed, and on disk if
+        any function of the transaction is `durable`.
+        """
         done: Future[T] = Future()
-        self._jobs.put(_Job(work, done))
+        self._jobs.put(_Job(work, done, durable))
         return asyncio.wrap_future(done)
 
     def close(self) -> None:
@@ -81,11 +84,14 @@ class GroupWriter:
             done = self._commit_prefix(batch)
             batch = batch[done:]
 
+    def _engine_of(self, batch: list[_Job]) -> Engine:
+        return self._engines[any(job.durable for job in batch)]
+
     def _commit_prefix(self, batch: list[_Job]) -> int:
         """Commit as many jobs as fit into one transaction. Returns how many are finished."""
         results: list[Any] = []
         try:
-            with self._engine.begin() as tx:
+            with self._engine_of(batch).begin() as tx:
                 begun = time.monotonic()
                 for job in batch:
                     results.append(job.work(tx))

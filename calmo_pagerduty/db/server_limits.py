@@ -19,9 +19,9 @@ READ_MS = 60_000
 IDLE_IN_TRANSACTION_MS = 60_000
 
 
-def session_options(writing: bool, durable: bool, limited: bool) -> str:
+def session_options(writing: bool, limited: bool) -> str:
     """Return the settings of a session as libpq's `options`."""
-    settings = {"synchronous_commit": "on" if durable else "off"}
+    settings = {"synchronous_commit": "on"}
     if limited:
         settings |= {
             "lock_timeout": str(LOCK_MS),

@@ -65,7 +65,8 @@ class IssueService:
         """
         now = datetime.now(UTC)
         try:
-            return await self._database.write(lambda tx: _save(tx, batch, now))
+            # If a crash loses it, the forwarder notices, and sends the deliveries again.
+            return await self._database.write(lambda tx: _save(tx, batch, now), durable=False)
         except (StoreUnavailable, issues.UnknownConnection):
             raise
         # Only a bug of ours gets here, and each retry would meet it again. As CannotApply it is final, and

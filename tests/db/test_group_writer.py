@@ -170,3 +170,21 @@ async def test_a_reader_sees_one_moment(database: Database) -> None:
     written.set()
     assert await reading == (0, 0)
     assert names(database) == ["a"]
+
+
+@pytest.mark.each_database
+async def test_a_transaction_waits_for_the_disk_unless_all_in_it_can_be_repeated(database: Database) -> None:
+    def waits_for_the_disk(tx: sa.Connection) -> bool:
+        if tx.dialect.name == "postgresql":
+            return bool(tx.execute(sa.text("SHOW synchronous_commit")).scalar_one() == "on")
+        return bool(tx.execute(sa.text("PRAGMA synchronous")).scalar_one() == 2)
+
+    assert await database.write(waits_for_the_disk)
+    assert not await database.write(waits_for_the_disk, durable=False)
+    async with a_busy_writer(database):
+        repeatable = asyncio.ensure_future(database.write(waits_for_the_disk, durable=False))
+        beside = asyncio.ensure_future(database.write(waits_for_the_disk))
+        await asyncio.sleep(0)
+    assert await repeatable and await beside
+    assert not await database.write(waits_for_the_disk, durable=False)
+    assert database.write_blocking(waits_for_the_disk)

@@ -101,7 +101,8 @@ class AccountCache:
     async def put(self, connection_id: str, kind: CacheKind, data: Any, id_: str = WHOLE_KIND) -> CacheEntry:
         now = datetime.now(UTC)
         await self._database.write(
-            lambda t: cache_store.upsert_object(t, connection_id, kind.name, data, now, id_)
+            lambda t: cache_store.upsert_object(t, connection_id, kind.name, data, now, id_),
+            durable=False,
         )
         return CacheEntry(data, now)
 

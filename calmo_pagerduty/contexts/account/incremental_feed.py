@@ -126,7 +126,7 @@ class FeedSync:
 
     async def _save_page(self, feed: IncrementalFeed, page: Sequence[JsonObject]) -> None:
         now = datetime.now(UTC)
-        await self._database.write(lambda t: feed.save_page(t, self._connection_id, page, now))
+        await self._database.write(lambda t: feed.save_page(t, self._connection_id, page, now), durable=False)
 
     async def _save_range(self, feed: IncrementalFeed, synced: SyncedRange) -> None:
         await self._database.write(
