@@ -4,7 +4,9 @@ Errors: `ingress.api.errors`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -48,6 +50,8 @@ from ingress.coverage.models import (
     ReadinessReportModel,
     SnapshotQuery,
 )
+
+T = TypeVar("T")
 
 PATH = "/api/connections/{id}"
 NOT_FOUND = ((404, "there is no such connection or object, or no snapshot yet; the message says which"),)
@@ -205,14 +209,28 @@ def policies_figure(snapshot: AccountSnapshot, query: PictureQuery) -> Figure:
 
 
 def schedules_figure(snapshot: AccountSnapshot, query: GridQuery) -> Figure:
-    """Draw all schedules on one grid, by team."""
+    """Draw all schedules on one grid, by team. Raises ResourceNotFound."""
     index, now = OnCallIndex(snapshot), _seconds(query.now)
     zone = _zone(snapshot, query.time_zone)
     days = query.days or GRID_DAYS[query.period]
     report: CoverageReport = coverage_report(snapshot, now, ReportOptions(days=days))
-    lanes = schedule_lanes(Timelines(index, report.window), report)
+    selection = grid_selection(index, query)
+    lanes = schedule_lanes(Timelines(index, report.window), restricted(report, selection))
     length = f"{days} days" if query.days else f"a {query.period}"
     return lanes_figure("schedules", f"All schedules, {length}", report.window, zone, lanes, now)
+
+
+def grid_selection(index: OnCallIndex, query: GridQuery) -> Selection:
+    """Return the schedules of the policy and of the team that are asked for. Raises ResourceNotFound."""
+    ids = frozenset(index.schedules)
+    if query.schedule is not None:
+        ids &= {require_object(index.schedules, "schedule", query.schedule).id}
+    if query.policy is not None:
+        policy = require_object(index.policies, "policy", query.policy)
+        ids &= Selection.of(index, None, policy.id, None).schedule_ids or frozenset()
+    if query.team is not None:
+        ids &= {id for id, schedule in index.schedules.items() if query.team in schedule.team_ids}
+    return Selection(schedule_ids=ids)
 
 
 def _selection(index: OnCallIndex, query: CoverageQuery | PictureQuery) -> Selection:
@@ -221,9 +239,16 @@ def _selection(index: OnCallIndex, query: CoverageQuery | PictureQuery) -> Selec
         (query.policy, index.policies, "policy"),
         (query.service, index.services, "service"),
     ):
-        if id is not None and id not in objects:
-            raise ResourceNotFound(f"the snapshot has no {kind} {id!r}: if it is new, take a new snapshot")
+        if id is not None:
+            require_object(objects, kind, id)
     return Selection.of(index, query.schedule, query.policy, query.service)
+
+
+def require_object(objects: Mapping[str, T], kind: str, id: str) -> T:
+    """Return the snapshot's object of this id. Raises ResourceNotFound."""
+    if id not in objects:
+        raise ResourceNotFound(f"the snapshot has no {kind} {id!r}: if it is new, take a new snapshot")
+    return objects[id]
 
 
 def _zone(snapshot: AccountSnapshot, name: str | None) -> ZoneInfo:

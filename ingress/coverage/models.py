@@ -55,6 +55,9 @@ class PictureQuery(SnapshotQuery):
 class GridQuery(SnapshotQuery):
     period: Literal["week", "month"] = "week"
     days: int | None = Field(None, ge=1, le=MAX_DAYS, description="So many days instead of the period.")
+    schedule: PagerDutyId | None = Field(None, description="Only this schedule.")
+    policy: PagerDutyId | None = Field(None, description="Only schedules of this escalation policy.")
+    team: PagerDutyId | None = Field(None, description="Only schedules of this team.")
     time_zone: ZoneName | None = Field(None, description="IANA's name. Default: the account's zone.")
 
 

@@ -11,6 +11,7 @@ from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.incidents.action_progress import Progress
+from calmo_pagerduty.oncall.model import RunState
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tools.classes import Risk
@@ -128,4 +129,11 @@ LOOK_OF_VERDICT: Mapping[Verdict, Look] = {
     Verdict.STORE_UNAVAILABLE: Look("Database away", "octagon", "bad"),
     Verdict.OVERLOADED: Look("Too many at once", "triangle", "warn"),
     Verdict.SHUTTING_DOWN: Look("Shutting down", "circle", "info"),
+}
+
+LOOK_OF_RUN_STATE: Mapping[RunState, Look] = {
+    RunState.READING: Look("Reading", "eye", "info"),
+    RunState.ANALYSING: Look("Analysing", "circle", "info"),
+    RunState.COMPLETE: Look("Complete", "check", "good"),
+    RunState.FAILED: Look("Failed", "octagon", "bad"),
 }

@@ -20,6 +20,7 @@ from ingress.dashboard.frame import headline
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.pages import (
+    analyses,
     approvals,
     audit,
     connections,
@@ -28,6 +29,7 @@ from ingress.dashboard.pages import (
     issues,
     keys,
     now,
+    schedules,
     set_up,
     tools,
     webhook_checks,
@@ -47,6 +49,8 @@ PAGES: Sequence[Page] = (
     *now.PAGES,
     *issues.PAGES,
     *issue.PAGES,
+    *schedules.PAGES,
+    *analyses.PAGES,
     *findings.PAGES,
     *approvals.PAGES,
     *tools.PAGES,
@@ -66,6 +70,7 @@ ACTIONS: Sequence[Action] = (
     *webhooks.ACTIONS,
     *webhook_checks.ACTIONS,
     *keys.ACTIONS,
+    *analyses.ACTIONS,
 )
 
 MAX_FORM_FIELDS = 200

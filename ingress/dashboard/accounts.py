@@ -1,0 +1,120 @@
+"""The account that an on-call page is about: the connection that is chosen, and its newest snapshot.
+
+Without a snapshot, `templates/account.html` says so and offers to start the analyses.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from starlette.requests import Request
+
+from calmo_pagerduty.coverage.analysis import account_zone
+from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.plots.svg import Figure
+from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.snapshots.on_call import OnCallIndex
+from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotUnreadable
+from ingress.api.endpoints import NoInput
+from ingress.api.errors import ResourceNotFound
+from ingress.dashboard.page import Ask, Content
+from ingress.dashboard.tables import Table
+
+
+@dataclass(frozen=True)
+class Account:
+    """A connection's account as a page shows it. `snapshot` is None if there is none that can be read."""
+
+    ask: Ask
+    connections: Sequence[Any]
+    connection: str | None
+    snapshot: AccountSnapshot | None
+    #: Why there is no snapshot, in words.
+    problem: str = ""
+
+    @cached_property
+    def index(self) -> OnCallIndex:
+        """The snapshot's objects. Raises ResourceNotFound if there is no snapshot."""
+        if self.snapshot is None:
+            raise ResourceNotFound(self.problem or "there is no snapshot yet: start an analysis")
+        return OnCallIndex(self.snapshot)
+
+    @property
+    def request(self) -> Request:
+        """The request as the endpoints of a connection expect it, with the connection as `id`."""
+        return self.request_with()
+
+    def request_with(self, **parameters: str) -> Request:
+        """Return the request with further parameters of an endpoint's path."""
+        scope = self.ask.request.scope
+        path = {**scope["path_params"], "id": self.connection or "", **parameters}
+        return Request({**scope, "path_params": path}, self.ask.request.receive)
+
+    @property
+    def taken_at(self) -> datetime:
+        """When the snapshot was taken, UTC. Raises ResourceNotFound."""
+        return datetime.fromtimestamp(self.index.snapshot.taken_at, UTC)
+
+    @property
+    def query_text(self) -> str:
+        """What links to other pages of the account end with; nothing where there is but one account."""
+        return f"?connection={self.connection}" if len(self.connections) > 1 else ""
+
+    @property
+    def now(self) -> int:
+        """Epoch seconds (UTC)."""
+        return int(self.ask.now.timestamp())
+
+    def zone(self, name: str | None = None) -> ZoneInfo:
+        """Return the zone of this name, else the reader's own, else the account's."""
+        person = self.index.users.get(self.ask.caller.person or "")
+        own = time_zone(person.time_zone) if person else None
+        return time_zone(name) or own or account_zone(self.index.snapshot)
+
+    def name(self, user_id: str) -> str:
+        """Return a person's name, or the id if the snapshot doesn't have the person."""
+        user = self.index.users.get(user_id)
+        return user_id if user is None else user.name
+
+    def content(
+        self,
+        values: Mapping[str, Any] | None = None,
+        tables: Mapping[str, Table[Any]] | None = None,
+        title: str | None = None,
+    ) -> Content:
+        return Content({"account": self, **(values or {})}, tables or {}, title)
+
+
+async def find_account(ask: Ask, connection: str | None = None) -> Account:
+    """Return the account of the connection that the address names; the only one by itself.
+
+    Raises:
+        ResourceNotFound: The caller sees no such connection.
+    """
+    listed = (await ask.ingress.connections.list(ask.request, ask.caller, NoInput())).connections
+    chosen = connection or ask.request.query_params.get("connection") or None
+    if chosen is not None and all(item.id != chosen for item in listed):
+        raise ResourceNotFound(f"there is no connection {chosen[:60]!r}, or your API key may not see it")
+    if chosen is None and listed:
+        chosen = listed[0].id
+    if chosen is None:
+        return Account(ask, listed, None, None)
+    try:
+        snapshot = await ask.ingress.services.snapshot_reader.get(ask.caller.visibility, chosen)
+    except SnapshotNotFound:
+        return Account(ask, listed, chosen, None)
+    except SnapshotUnreadable as error:
+        return Account(ask, listed, chosen, None, str(error))
+    return Account(ask, listed, chosen, snapshot)
+
+
+def drawn(figure: Figure) -> Markup:
+    """Return a figure for the middle of a page.
+
+    It is markup by our own writer, which escapes every text and knows neither scripts nor style attributes.
+    """
+    return Markup(figure.inline())  # noqa: S704 - see the docstring; tests draw hostile names
