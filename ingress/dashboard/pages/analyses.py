@@ -45,7 +45,7 @@ def run_table(runs: list[OnCallRunModel]) -> Table[OnCallRunModel]:
             Column("Why", lambda run: run.problem or run.reason, is_wide_only=True),
         ),
         runs,
-        empty="No analysis was started yet. Start the first one above: it reads the whole account, which takes some minutes.",
+        empty="No analysis was started yet. The first reads the whole account: some minutes.",
     )
 
 
