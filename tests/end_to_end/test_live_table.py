@@ -9,7 +9,7 @@ from tests.end_to_end.test_up import the_demo_is_over
 from tests.support.eventually import eventually
 from tests.support.patience import PROGRAM
 from tests.support.terminal_screen import CTRL_C, Terminal, a_terminal
-from tests.support.up_process import CALMO, UpProcess, all_gone, environment_with
+from tests.support.up_process import CALMO, WITHOUT_ANALYSES, UpProcess, all_gone, environment_with
 
 SHOWN = ("severity", "status", "workflow_url")
 
@@ -65,7 +65,8 @@ async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_work
     """In the wide one, an incident is also resolved from here and seen resolved at PagerDuty. At speed 2
     there is a quarter of a minute for that, from the reopening until somebody at PagerDuty does it.
     """
-    up = UpProcess(tmp_path / "data", tmp_path, environment_with(tmp_path, TERM="xterm-256color"))
+    variables = {"TERM": "xterm-256color", **WITHOUT_ANALYSES}
+    up = UpProcess(tmp_path / "data", tmp_path, environment_with(tmp_path, **variables))
     async with a_terminal(columns=columns) as terminal:
         await play_the_demo(up, terminal, speed=2 if columns == 140 else 50)
         issues = await up.issues()

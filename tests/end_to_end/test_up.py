@@ -12,7 +12,7 @@ from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.builders import an_event, new_id
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, STORY
-from tests.support.up_process import UpProcess, all_gone, an_up, deliver
+from tests.support.up_process import WITHOUT_ANALYSES, UpProcess, all_gone, an_up, deliver
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.
@@ -147,7 +147,7 @@ async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> N
 
 
 async def test_a_killed_up_takes_all_its_parts_with_it(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
+    async with an_up(tmp_path / "data", tmp_path, **WITHOUT_ANALYSES) as up:
         await up.start("--speed", "1")
         await up.until_ready()
         family = up.family()

@@ -20,6 +20,8 @@ from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, PROGRAM, STORY
 
 CALMO = str(Path(sys.executable).parent / "calmo-pagerduty")
+#: The on-call analyses of the demo compute for longer than all else: only tests about them need them.
+WITHOUT_ANALYSES = {"CALMO_ANALYSE_ONCALL": "false"}
 
 
 @dataclass(frozen=True, slots=True)
