@@ -25,7 +25,7 @@ async def test_everything_can_be_read_and_filtered_without_scripts(
     site: DashboardSite, key: str, browser: Browser
 ) -> None:
     async with visiting(browser, site.address, scripts=False) as visit:
-        await visit.sign_in(key)
+        await visit.sign_in_by_form(key)
         await expect(visit.page.locator(".live-text")).to_contain_text("as of")
         await visit.page.get_by_role("link", name="Issues", exact=True).click()
         assert await visit.page.locator(".row-link").count() == 3
