@@ -49,6 +49,11 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.reconciled_age = Gauge(
+            "calmo_reconciled_age_seconds",
+            "How long ago the connection that waits longest was compared with PagerDuty.",
+            registry=self.registry,
+        )
         self.findings = Gauge(
             "calmo_findings",
             "Findings in the inbox, by analysis, state and severity.",

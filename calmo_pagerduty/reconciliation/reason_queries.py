@@ -32,6 +32,12 @@ class ReconciledConnection:
     connection_id: str
     scope: str
     reconciled_until: datetime | None
+    created_at: datetime
+
+    @property
+    def as_of(self) -> datetime:
+        """Return until when the connection is known to be right; before its first run, since it exists."""
+        return self.reconciled_until or self.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,15 @@ class RunTotals:
 def list_reconciled_connections(tx: Transaction) -> tuple[ReconciledConnection, ...]:
     """Return the connections that can be reconciled."""
     live = sa.exists().where(webhooks.c.connection_id == connections.c.id, webhooks.c.deleted_at.is_(None))
-    query = sa.select(connections.c.id, connections.c.scope, connections.c.reconciled_until).where(
-        connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live
-    )
+    query = sa.select(
+        connections.c.id, connections.c.scope, connections.c.reconciled_until, connections.c.created_at
+    ).where(connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live)
     return tuple(ReconciledConnection(*row) for row in tx.execute(query.order_by(connections.c.id)))
+
+
+def list_connection_ids(tx: Transaction) -> frozenset[str]:
+    """Return the ids of all connections that there ever were in this database."""
+    return frozenset(tx.execute(sa.select(connections.c.id)).scalars())
 
 
 def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:

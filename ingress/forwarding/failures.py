@@ -15,6 +15,15 @@ def is_too_large(error: Exception) -> bool:
     return isinstance(error, RPCError) and any(text in error.message.lower() for text in _TOO_LARGE)
 
 
+def lacks_search_attribute(error: Exception) -> bool:
+    """Tell whether the namespace does not know a search attribute (any more)."""
+    return (
+        isinstance(error, RPCError)
+        and error.status is RPCStatusCode.INVALID_ARGUMENT
+        and "search attribute" in error.message.lower()
+    )
+
+
 def is_refusal(error: Exception) -> bool:
     """Tell whether Temporal calls the signal itself invalid.
 
@@ -23,8 +32,7 @@ def is_refusal(error: Exception) -> bool:
     """
     if not isinstance(error, RPCError) or error.status is not RPCStatusCode.INVALID_ARGUMENT:
         return False
-    message = error.message.lower()
-    return "search attribute" not in message and "exceeded" not in message
+    return not lacks_search_attribute(error) and "exceeded" not in error.message.lower()
 
 
 def is_outage(error: Exception) -> bool:

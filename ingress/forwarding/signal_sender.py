@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import SignalWithStartWorkflowExecutionRe
 from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.converter import encode_search_attributes
+from temporalio.service import RPCError
 
 from calmo_pagerduty.deliveries.store import PendingDelivery
 from calmo_pagerduty.incidents.lifecycle import (
@@ -25,6 +26,8 @@ from calmo_pagerduty.incidents.lifecycle import (
     publication_of,
 )
 from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS, encode_signal
+from calmo_pagerduty.temporal.client import ensure_search_attributes
+from ingress.forwarding.failures import lacks_search_attribute
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 
@@ -40,9 +43,18 @@ class SignalSender:
         self._starter = starter
 
     async def send(self, batch: Sequence[PendingDelivery]) -> None:
-        """Send the batch in a single signal. All its deliveries are of the same incident. Raises RPCError."""
+        """Send the batch in a single signal. All its deliveries are of the same incident.
+
+        If the namespace has lost our search attributes, they are added for the next attempt.
+        Raises RPCError, MissingSearchAttributes.
+        """
         request = await self._request(batch)
-        await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
+        try:
+            await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
+        except RPCError as error:
+            if lacks_search_attribute(error):
+                await ensure_search_attributes(self._client, names.SEARCH_ATTRIBUTES)
+            raise
 
     async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
         first = batch[0]

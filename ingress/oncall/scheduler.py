@@ -11,9 +11,10 @@ from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.findings import queries as findings
 from calmo_pagerduty.oncall import reason_queries as run_reasons
 from calmo_pagerduty.oncall.reason_queries import FIRST_TIME, AnalysedConnection
+from calmo_pagerduty.temporal.client import MissingSearchAttributes
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from ingress.reconciliation import schedules
-from ingress.reconciliation.schedules import ScheduledWorkflow
+from ingress.reconciliation.kept_schedules import KeptSchedules
 from workflows.oncall_analysis import OnCallStart
 
 logger = logging.getLogger(__name__)
@@ -28,31 +29,29 @@ class OnCallScheduler:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
-        self._analyses = KeptSchedules(schedules.ONCALL)
-        self._digests = KeptSchedules(schedules.DIGEST)
+        self._analyses = KeptSchedules(schedules.ONCALL, database, task_queue)
+        self._digests = KeptSchedules(schedules.DIGEST, database, task_queue)
 
     async def run(self) -> None:
         while True:
             try:
                 await self.schedule_once()
-            except (StoreUnavailable, TemporalUnavailable, RPCError) as error:
+            except (StoreUnavailable, TemporalUnavailable, MissingSearchAttributes, RPCError) as error:
                 logger.warning("scheduling_oncall_failed", extra={"error": type(error).__name__})
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def schedule_once(self) -> None:
         """Update the schedules, and start runs that have a reason.
 
-        Raises StoreUnavailable, TemporalUnavailable, RPCError.
+        Raises StoreUnavailable, TemporalUnavailable, MissingSearchAttributes, RPCError.
         """
         if not self._temporal.connected:
             return
         client = self._temporal.client
         analysed = await self._database.read(run_reasons.list_analysed_connections)
         for connection in analysed:
-            if not self._analyses.has(connection.connection_id):
-                await schedules.upsert_schedules(client, self._task_queue, connection, schedules.ONCALL)
+            await self._analyses.keep(client, connection)
             await self._start(client, connection)
-            self._analyses.add(connection.connection_id)
         await self._analyses.remove_others(client, {connection.connection_id for connection in analysed})
         await self._schedule_digests(client)
 
@@ -68,36 +67,5 @@ class OnCallScheduler:
         """Give each connection whose account was analysed its weekly digest, also without a token now."""
         told = await self._database.read(findings.list_analysed_connections)
         for connection in told:
-            if not self._digests.has(connection.connection_id):
-                await schedules.upsert_schedules(
-                    client, self._task_queue, connection, schedules.DIGEST, connection.time_zone
-                )
-                self._digests.add(connection.connection_id)
+            await self._digests.keep(client, connection, connection.time_zone)
         await self._digests.remove_others(client, {connection.connection_id for connection in told})
-
-
-class KeptSchedules:
-    """Which connections have schedules of certain workflows, as far as this process knows."""
-
-    def __init__(self, workflows: tuple[ScheduledWorkflow, ...]) -> None:
-        self._workflows = workflows
-        self._connection_ids: set[str] = set()
-        self._has_listed = False
-
-    def has(self, connection_id: str) -> bool:
-        return connection_id in self._connection_ids
-
-    def add(self, connection_id: str) -> None:
-        self._connection_ids.add(connection_id)
-
-    async def remove_others(self, client: Client, connection_ids: set[str]) -> None:
-        """Delete the schedules of all connections but these. Raises RPCError."""
-        scheduled = (
-            set(self._connection_ids)
-            if self._has_listed
-            else await schedules.list_scheduled_connections(client, self._workflows)
-        )
-        for connection_id in scheduled - connection_ids:
-            await schedules.delete_schedules(client, connection_id, self._workflows)
-            self._connection_ids.discard(connection_id)
-        self._has_listed = True

@@ -113,8 +113,10 @@ async def upsert_schedules(
     connection: ScheduledConnection,
     workflows: tuple[ScheduledWorkflow, ...],
     time_zone: str | None = None,
+    replaces: bool = True,
 ) -> None:
-    """Create or update a connection's schedules; `time_zone` is the account's. Repeating it is harmless.
+    """Create a connection's schedules, and update those that exist if it `replaces` them; `time_zone` is the
+    account's. Repeating it is harmless.
 
     Raises RPCError.
     """
@@ -124,7 +126,7 @@ async def upsert_schedules(
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
-            if scheduled.is_made_once:
+            if scheduled.is_made_once or not replaces:
                 continue
             handle = client.get_schedule_handle(schedule_id)
             await handle.update(_replaced_by(schedule))

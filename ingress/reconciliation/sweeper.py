@@ -10,10 +10,12 @@ from temporalio.service import RPCError
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons
 from calmo_pagerduty.reconciliation.reason_queries import MAX_WATERMARK_AGE, ReconciledConnection
+from calmo_pagerduty.temporal.client import MissingSearchAttributes
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.webhooks import examination_store as examinations
 from ingress.metrics import Metrics
 from ingress.reconciliation import schedules
+from ingress.reconciliation.kept_schedules import KeptSchedules
 from workflows.reconcile import ReconcileStart
 
 logger = logging.getLogger(__name__)
@@ -31,8 +33,7 @@ class ReconcileScheduler:
         self._metrics = metrics
         self._temporal = temporal
         self._task_queue = task_queue
-        self._scheduled: dict[str, ReconciledConnection] = {}
-        self._has_listed_schedules = False
+        self._schedules = KeptSchedules(schedules.HEALTH, database, task_queue)
         self._disabled: set[str] = set()
         self._last_run_id: int | None = None
         self._reconciled = metrics.reconciled
@@ -42,28 +43,30 @@ class ReconcileScheduler:
         while True:
             try:
                 await self.schedule_once()
-            except (StoreUnavailable, TemporalUnavailable, RPCError) as error:
+            except (StoreUnavailable, TemporalUnavailable, MissingSearchAttributes, RPCError) as error:
                 logger.warning("keeping_health_failed", extra={"error": type(error).__name__})
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def schedule_once(self) -> None:
         """Update the metrics and schedules, and start reconciliations that have a reason.
 
-        Raises StoreUnavailable, TemporalUnavailable, RPCError.
+        Raises StoreUnavailable, TemporalUnavailable, MissingSearchAttributes, RPCError.
         """
         await self._count()
+        reconciled = await self._database.read(reconcile_reasons.list_reconciled_connections)
+        now = datetime.now(UTC)
+        ages = [(now - connection.as_of).total_seconds() for connection in reconciled]
+        self._metrics.reconciled_age.set(max(ages, default=0.0))
         if not self._temporal.connected:
             return
         client = self._temporal.client
-        reconciled = await self._database.read(reconcile_reasons.list_reconciled_connections)
         for connection in reconciled:
             await self._schedule(client, connection)
-        await self._remove(client, {connection.connection_id for connection in reconciled})
+        await self._schedules.remove_others(client, {connection.connection_id for connection in reconciled})
 
     async def _schedule(self, client: Client, connection: ReconciledConnection) -> None:
         reason: str | None = None
-        if connection.connection_id not in self._scheduled:
-            await schedules.upsert_schedules(client, self._task_queue, connection, schedules.HEALTH)
+        if await self._schedules.keep(client, connection):
             until = connection.reconciled_until
             if until is None or datetime.now(UTC) - until > MAX_WATERMARK_AGE:
                 reason = "after a gap" if until else "for the first time"
@@ -73,19 +76,11 @@ class ReconcileScheduler:
             )
         if reason is not None:
             start = ReconcileStart(connection_id=connection.connection_id, reason=reason)
-            await schedules.start_reconcile(client, self._task_queue, connection.scope, start)
-        self._scheduled[connection.connection_id] = connection
-
-    async def _remove(self, client: Client, reconciled: set[str]) -> None:
-        scheduled = (
-            set(self._scheduled)
-            if self._has_listed_schedules
-            else await schedules.list_scheduled_connections(client, schedules.HEALTH)
-        )
-        for connection_id in scheduled - reconciled:
-            await schedules.delete_schedules(client, connection_id, schedules.HEALTH)
-            self._scheduled.pop(connection_id, None)
-        self._has_listed_schedules = True
+            try:
+                await schedules.start_reconcile(client, self._task_queue, connection.scope, start)
+            except TemporalUnavailable:
+                self._schedules.forget(connection.connection_id)
+                raise
 
     async def _count(self) -> None:
         disabled = await self._database.read(examinations.get_disabled_webhooks)
