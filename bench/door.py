@@ -36,9 +36,7 @@ class _Run(NamedTuple):
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     figures: Figures = {}
     stories = IncidentGenerator(seed=11)
-    # All deliveries come to one webhook.
-    settings = {"CALMO_WEBHOOK_RATE": "100000", "CALMO_WEBHOOK_BURST": "100000"}
-    async with running_product(folder, **settings) as product:
+    async with running_product(folder) as product:
         ports = {"minimal": free_port(), "door": free_port()}
         children = {
             "minimal": await start_child(

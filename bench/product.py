@@ -244,7 +244,11 @@ class ProductSide:
 
 @asynccontextmanager
 async def running_product(folder: Path, **settings: str) -> AsyncIterator[ProductSide]:
-    """Run the product with its defaults and these environment variables."""
+    """Run the product with these environment variables, and else with its defaults.
+
+    All deliveries come to one connection, which may send more here than elsewhere.
+    """
+    settings = {"CALMO_WEBHOOK_RATE": "100000", "CALMO_WEBHOOK_BURST": "100000", **settings}
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running_temporal(make_folder(folder), "temporal"))
         product = ProductSide(folder, server, await connect(server), settings)

@@ -4,12 +4,13 @@ Temporal's address, namespace, TLS and API key come from Temporal's own variable
 (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, …): see `calmo_pagerduty.temporal.client`.
 """
 
+import secrets
 import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
@@ -52,9 +53,9 @@ class Settings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
     #: Connections of one address, also of a proxy: a further one closes one that waits.
     connections_per_peer: Annotated[int, Field(ge=1)] = 500
-    #: Deliveries per second of one webhook, and the burst, above which the answer is 429.
-    webhook_rate: Annotated[float, Field(gt=0)] = 1000.0
-    webhook_burst: Annotated[int, Field(gt=0)] = 4000
+    #: Deliveries per second of one connection, and the burst, above which a door answers 429.
+    webhook_rate: Annotated[float, Field(gt=0)] = 50.0
+    webhook_burst: Annotated[int, Field(gt=0)] = 1000
 
     #: The URL of a simulated PagerDuty, for connections of the region `simulator`.
     simulator_url: str | None = None
@@ -87,6 +88,8 @@ class Settings(BaseSettings):
     #: Retention of the delivery log and of refusals.
     keep_ids: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=400)
 
+    _start: str = PrivateAttr(default_factory=lambda: secrets.token_hex(4))
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -114,8 +117,11 @@ class Settings(BaseSettings):
 
     @property
     def instance(self) -> str:
-        """This process's name as a lease holder. It stays the same after a restart."""
-        return f"{socket.gethostname()}:{self.http_port}"
+        """The name of this start of a process as a lease holder.
+
+        Two containers may have the same host name and port, and both would hold one lease.
+        """
+        return f"{socket.gethostname()}:{self.http_port}:{self._start}"
 
     def keyring(self) -> "Keyring":
         """Return the master keys; the first run creates them if none are configured. Raises KeyProblem."""

@@ -130,7 +130,8 @@ class WebhookReceiver:
             return Verdict.DELETED_WEBHOOK
         if not webhook.secrets:
             return Verdict.NO_SECRET
-        if not self._buckets.try_acquire(webhook.id) or self._database.writes_waiting > MAX_PENDING_WRITES:
+        # Several webhooks of one account get no more than one.
+        if not self._buckets.try_acquire(webhook.connection_id) or self._database.writes_waiting > MAX_PENDING_WRITES:
             return Verdict.OVERLOADED
         return None
 

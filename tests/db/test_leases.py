@@ -6,6 +6,7 @@ import pytest
 
 from calmo_pagerduty.db import leases
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.settings import Settings
 
 pytestmark = pytest.mark.each_database
 
@@ -36,6 +37,13 @@ def test_only_the_holder_can_release(database: Database) -> None:
     assert take(database, "first")
     database.write_blocking(lambda c: leases.delete_lease(c, "forwarder", "second"))
     assert not take(database, "second")
+
+
+def test_processes_on_hosts_of_the_same_name_hold_no_lease_together(database: Database) -> None:
+    one, other = Settings(http_port=8080), Settings(http_port=8080)
+    assert take(database, one.instance)
+    assert not take(database, other.instance)
+    assert take(database, one.instance)
 
 
 def test_leases_of_other_names_are_free(database: Database) -> None:

@@ -212,8 +212,9 @@ async def test_a_sender_above_its_rate_is_asked_to_come_back(
     database: Database, keyring: Keyring, tmp_path: Path
 ) -> None:
     async with open_doorway(database, keyring, tmp_path, webhook_rate=0.001, webhook_burst=2) as doorway:
-        loud, quiet = doorway.a_webhook(), doorway.a_webhook()
-        answers = [await doorway.post(loud, a_body()) for _ in range(3)]
+        loud, quiet = doorway.a_webhook(), doorway.a_webhook(scope="organization:other")
+        of_the_same_account = doorway.a_webhook()
+        answers = [await doorway.post(webhook, a_body()) for webhook in (loud, of_the_same_account, loud)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
         assert "Retry-After" in answers[2].headers
         assert (await doorway.post(quiet, a_body())).status_code == 202
