@@ -131,7 +131,10 @@ class WebhookReceiver:
         if not webhook.secrets:
             return Verdict.NO_SECRET
         # Several webhooks of one account get no more than one.
-        if not self._buckets.try_acquire(webhook.connection_id) or self._database.writes_waiting > MAX_PENDING_WRITES:
+        if (
+            not self._buckets.try_acquire(webhook.connection_id)
+            or self._database.writes_waiting > MAX_PENDING_WRITES
+        ):
             return Verdict.OVERLOADED
         return None
 
