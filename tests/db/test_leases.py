@@ -40,10 +40,10 @@ def test_only_the_holder_can_release(database: Database) -> None:
 
 
 def test_processes_on_hosts_of_the_same_name_hold_no_lease_together(database: Database) -> None:
-    one, other = Settings(http_port=8080), Settings(http_port=8080)
-    assert take(database, one.instance)
-    assert not take(database, other.instance)
-    assert take(database, one.instance)
+    here, there = Settings(http_port=8080), Settings(http_port=8080)
+    assert take(database, here.instance)
+    assert not take(database, there.instance)
+    assert take(database, here.instance)
 
 
 def test_leases_of_other_names_are_free(database: Database) -> None:
