@@ -57,6 +57,21 @@ class Settings(BaseSettings):
     webhook_rate: Annotated[float, Field(gt=0)] = 50.0
     webhook_burst: Annotated[int, Field(gt=0)] = 1000
 
+    #: The OpenID provider through which people sign in to the dashboard, exactly as it names itself.
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    #: The client's secret at the provider. A public client has none: PKCE protects both kinds.
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid profile email"
+    #: The claim that lists a person's groups.
+    oidc_groups_claim: str = "groups"
+    #: Role and scopes by group, as JSON: {"sre": "lead organization:acme", "ops": "operator"}.
+    oidc_group_roles: dict[str, str] = Field(default_factory=dict)
+    #: The claim that says who a person is here, such as one with PagerDuty's id of the user.
+    oidc_person_claim: str = "sub"
+    #: A session of a person ends so long after the sign-in.
+    oidc_session: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))] = timedelta(hours=12)
+
     #: The URL of a simulated PagerDuty, for connections of the region `simulator`.
     simulator_url: str | None = None
 

@@ -61,6 +61,8 @@ COMMANDS = (
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("api-key", "ingress.commands.api_keys:app", "Manage API keys of the REST API."),
+    ("people", "ingress.commands.people:app",
+     "Manage people who sign in to the dashboard through the OpenID provider."),
     ("health", "ingress.commands.health:app", "Check the health of a process."),
     ("encryption", "ingress.commands.encryption:app", "Manage the master keys that encrypt secrets."),
 )  # fmt: skip

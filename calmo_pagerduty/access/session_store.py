@@ -50,9 +50,10 @@ class Session:
     messages: tuple[Message, ...] = ()
 
 
-def insert_session(tx: Transaction, key_id: str, way: str, now: datetime) -> str:
-    """Begin a session and return its secret, which is not stored. Sessions that ended are deleted."""
-    tx.execute(sa.delete(sessions).where(_has_ended(now)))
+def insert_session(
+    tx: Transaction, key_id: str, way: str, now: datetime, lifetime: timedelta = ABSOLUTE_LIMIT
+) -> str:
+    """Begin a session and return its secret, which is not stored."""
     secret = secrets.token_urlsafe(32)
     tx.execute(
         sessions.insert().values(
@@ -61,7 +62,7 @@ def insert_session(tx: Transaction, key_id: str, way: str, now: datetime) -> str
             way=way,
             created_at=now,
             seen_at=now,
-            expires_at=now + ABSOLUTE_LIMIT,
+            expires_at=now + lifetime,
             messages=[],
         )
     )
@@ -107,9 +108,16 @@ def delete_session(tx: Transaction, session: Session) -> None:
     tx.execute(sa.delete(sessions).where(_is(session)))
 
 
+def delete_ended(tx: Transaction, now: datetime, limit: int) -> int:
+    """Delete some sessions that have ended and links that have expired; return how many."""
+    ended = sa.select(sessions.c.secret_sha256).where(_has_ended(now)).limit(limit)
+    rows = tx.execute(sa.delete(sessions).where(sessions.c.secret_sha256.in_(ended))).rowcount
+    expired = sa.select(links.c.secret_sha256).where(links.c.expires_at <= now).limit(limit)
+    return rows + tx.execute(sa.delete(links).where(links.c.secret_sha256.in_(expired))).rowcount
+
+
 def insert_link(tx: Transaction, key_id: str, now: datetime) -> str:
     """Make a one-time link of a key and return its secret, which is not stored."""
-    tx.execute(sa.delete(links).where(links.c.expires_at <= now))
     secret = secrets.token_urlsafe(32)
     tx.execute(
         links.insert().values(

@@ -15,6 +15,7 @@ from calmo_pagerduty.db.digest_tables import oncall_digests
 from calmo_pagerduty.db.drill_tables import drill_services, escalation_drills
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
+from calmo_pagerduty.db.people_tables import people, sign_in_flows
 from calmo_pagerduty.db.scenario_tables import scenarios
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 from calmo_pagerduty.db.session_tables import dashboard_sessions, sign_in_links
@@ -34,8 +35,9 @@ __all__ = [
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
-    "oncall_digests", "oncall_runs", "operations", "reconciliations", "refusals", "request_permits",
-    "scenarios", "sign_in_links", "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls",
+    "oncall_digests", "oncall_runs", "operations", "people", "reconciliations", "refusals", "request_permits",
+    "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts", "timeline",
+    "tool_calls",
     "webhook_secrets", "webhooks", "workload_settings",
 ]  # fmt: skip
 

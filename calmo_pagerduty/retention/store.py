@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.absences import store as absences
+from calmo_pagerduty.access import session_store, sign_in_flow_store
 from calmo_pagerduty.db.tables import (
     account_changes,
     account_incidents,
@@ -159,6 +160,13 @@ def delete_absence_calendars(tx: Transaction, _after: int, older_than: datetime)
     """Delete calendars of absences that tell of the past only, and those of removed connections."""
     rows = absences.delete_past_calendars(tx, older_than, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
+
+
+def delete_sessions(tx: Transaction, _after: int, now: datetime) -> DeletedBatch:
+    """Delete sessions of the dashboard that have ended, and links and sign-ins that have expired."""
+    rows = session_store.delete_ended(tx, now, BATCH_SIZE)
+    rows += sign_in_flow_store.delete_expired_flows(tx, now, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows >= BATCH_SIZE else None)
 
 
 def _delete_cached(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> DeletedBatch:

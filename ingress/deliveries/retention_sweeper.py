@@ -46,7 +46,8 @@ class RetentionSweeper:
             ("oncall_digests", retention.delete_digests, ids),
             ("absence_calendars", retention.delete_absence_calendars, MAX_COVER_REQUEST_AGE),
             ("cover_requests", retention.delete_cover_requests, MAX_COVER_REQUEST_AGE),
-            # Their own rule says how old they get.
+            # Their own rules say how old they get.
+            ("sessions", retention.delete_sessions, timedelta()),
             ("account_snapshots", retention.delete_account_snapshots, timedelta()),
         )
 
