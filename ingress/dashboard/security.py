@@ -45,6 +45,9 @@ NO_STORE = "no-store"
 SECURE_COOKIE = "__Host-calmo-session"
 #: The cookie's name over plain http, such as on this machine's loopback address.
 PLAIN_COOKIE = "calmo-session"
+#: Cookies of a sign-in that is on its way through a provider.
+SECURE_FLOW_COOKIE = "__Host-calmo-sign-in"
+PLAIN_FLOW_COOKIE = "calmo-sign-in"
 CSRF_FIELD = "csrf"
 
 
@@ -77,19 +80,31 @@ def session_secret(request: Request, https: bool) -> str | None:
 
 def set_session_cookie(response: Response, secret: str, https: bool, max_age: int) -> None:
     """Give the browser the session's secret. A link from elsewhere may open a page with it (SameSite=Lax)."""
-    response.set_cookie(
-        SECURE_COOKIE if https else PLAIN_COOKIE,
-        secret,
-        max_age=max_age,
-        path="/",
-        secure=https,
-        httponly=True,
-        samesite="lax",
-    )
+    _set_cookie(response, SECURE_COOKIE if https else PLAIN_COOKIE, secret, https, max_age)
 
 
 def delete_session_cookie(response: Response, https: bool) -> None:
-    name = SECURE_COOKIE if https else PLAIN_COOKIE
+    _delete_cookie(response, SECURE_COOKIE if https else PLAIN_COOKIE, https)
+
+
+def flow_secret(request: Request, https: bool) -> str | None:
+    return request.cookies.get(SECURE_FLOW_COOKIE if https else PLAIN_FLOW_COOKIE)
+
+
+def set_flow_cookie(response: Response, secret: str, https: bool, max_age: int) -> None:
+    """Give the browser the secret of a sign-in. The provider's way back may carry it (SameSite=Lax)."""
+    _set_cookie(response, SECURE_FLOW_COOKIE if https else PLAIN_FLOW_COOKIE, secret, https, max_age)
+
+
+def delete_flow_cookie(response: Response, https: bool) -> None:
+    _delete_cookie(response, SECURE_FLOW_COOKIE if https else PLAIN_FLOW_COOKIE, https)
+
+
+def _set_cookie(response: Response, name: str, secret: str, https: bool, max_age: int) -> None:
+    response.set_cookie(name, secret, max_age=max_age, path="/", secure=https, httponly=True, samesite="lax")
+
+
+def _delete_cookie(response: Response, name: str, https: bool) -> None:
     response.delete_cookie(name, path="/", secure=https, httponly=True, samesite="lax")
 
 

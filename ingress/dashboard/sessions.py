@@ -1,13 +1,15 @@
 """The session behind a request: who it is, what waits to be said to them, and its end."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access import session_store as store
-from calmo_pagerduty.access.session_store import Message, Session
+from calmo_pagerduty.access.session_store import ABSOLUTE_LIMIT, Message, Session
+from calmo_pagerduty.access.sign_in_audit_store import audit_session
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from ingress.api.errors import NotAuthenticated
@@ -23,7 +25,7 @@ class Sessions:
 
     def secret(self, request: Request) -> str | None:
         """Return the secret that the browser holds, valid or not."""
-        return security.session_secret(request, self._is_https(request))
+        return security.session_secret(request, self.is_https(request))
 
     async def find(self, request: Request) -> Session:
         """Return the request's session. Raises NotAuthenticated."""
@@ -43,8 +45,15 @@ class Sessions:
         now = datetime.now(UTC)
         return await self._database.read(lambda t: store.get_session_by_hash(t, session.secret_sha256, now))
 
-    async def begin(self, request: Request, response: Response, key_id: str, way: str) -> None:
-        """Begin a session of this key, and let `response` give its secret to the browser."""
+    async def begin(
+        self,
+        request: Request,
+        response: Response,
+        principal: Principal,
+        way: str,
+        lifetime: timedelta = ABSOLUTE_LIMIT,
+    ) -> None:
+        """Begin a session of this principal, and let `response` give its secret to the browser."""
         now = datetime.now(UTC)
         old = self.secret(request)
 
@@ -53,20 +62,27 @@ class Sessions:
             ended = store.get_session(tx, old, now) if old else None
             if ended is not None:
                 store.delete_session(tx, ended)
-            return store.insert_session(tx, key_id, way, now)
+            audit_session(tx, principal, "signed in", way, now)
+            return store.insert_session(tx, principal.key_id, way, now, lifetime)
 
         secret = await self._database.write(write)
-        age = int(store.ABSOLUTE_LIMIT.total_seconds())
-        security.set_session_cookie(response, secret, self._is_https(request), age)
+        age = int(lifetime.total_seconds())
+        security.set_session_cookie(response, secret, self.is_https(request), age)
 
     async def end(self, request: Request, response: Response, session: Session) -> None:
         """End the session, and let `response` take its secret from the browser."""
-        await self._database.write(lambda t: store.delete_session(t, session))
-        security.delete_session_cookie(response, self._is_https(request))
+
+        def write(tx: Transaction) -> None:
+            store.delete_session(tx, session)
+            audit_session(tx, session.principal, "signed out", session.way, datetime.now(UTC))
+
+        await self._database.write(write)
+        security.delete_session_cookie(response, self.is_https(request))
 
     async def say(self, session: Session, messages: Sequence[Message]) -> None:
         """Keep messages for the session's next page."""
         await self._database.write(lambda t: store.update_messages(t, session, messages))
 
-    def _is_https(self, request: Request) -> bool:
+    def is_https(self, request: Request) -> bool:
+        """Tell whether the browser speaks https."""
         return security.is_https(request, self._public_address)

@@ -1,4 +1,4 @@
-"""The ways to sign in, in one table. Each way ends in a session of an API key, with exactly its rights.
+"""The ways to sign in. Each way ends in a session of an API key, with exactly its rights.
 
 Nobody has a session yet, so these forms have no token: the check of the request's origin keeps others from
 signing a browser in.
@@ -14,14 +14,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from calmo_pagerduty.access import session_store, store as api_keys
+from calmo_pagerduty.access.id_tokens import TokenInvalid
+from calmo_pagerduty.access.provider_client import ProviderUnavailable
+from calmo_pagerduty.access.sign_in_audit_store import audit_failed_sign_in
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from ingress.api.errors import NotAuthenticated
 from ingress.dashboard import security
+from ingress.dashboard.oidc import WAY as PROVIDER, ProviderSignIn, SignInRefused, explain_refusal
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.sessions import Sessions
+from ingress.dashboard.sign_in_limits import SignInLimits
 
 MAX_FORM_FIELDS = 10
+TOO_MANY = "Too many sign-ins failed or were begun from your address. Wait a minute and try again."
 
 #: From the form to the key that signs in. Raises NotAuthenticated, which says what is wrong and what to do.
 Prove: TypeAlias = Callable[[Database, FormData], Awaitable[Principal]]
@@ -31,8 +37,7 @@ Prove: TypeAlias = Callable[[Database, FormData], Awaitable[Principal]]
 class Way:
     """A way to sign in. Its form is `templates/sign_in/NAME.html`, on the sign-in page if `is_offered`.
 
-    A way that goes by another site begins with a link in its template to routes of its own, and ends with
-    `Sessions.begin`.
+    The way through an OpenID provider (`ingress.dashboard.oidc`) has a link for a form, and its own routes.
     """
 
     name: str
@@ -67,9 +72,16 @@ class SignIn:
     """The sign-in page, and the POSTs of its forms."""
 
     def __init__(
-        self, database: Database, sessions: Sessions, renderer: Renderer, public_address: str
+        self,
+        database: Database,
+        sessions: Sessions,
+        renderer: Renderer,
+        public_address: str,
+        provider: ProviderSignIn | None,
     ) -> None:
         self._database = database
+        self._provider = provider
+        self._limits = SignInLimits()
         self._sessions = sessions
         self._renderer = renderer
         self._public_address = public_address
@@ -88,10 +100,45 @@ class SignIn:
         try:
             principal = await way.prove(self._database, form)
         except NotAuthenticated as error:
-            return self._page(request, 401, str(error))
+            return await self._failed(request, way.name, 401, str(error))
         response = RedirectResponse(security.safe_path(_text(form, "next")), 303)
-        await self._sessions.begin(request, response, principal.key_id, way.name)
+        await self._sessions.begin(request, response, principal, way.name)
         return response
+
+    async def to_provider(self, request: Request) -> Response:
+        """GET /dashboard/sign-in/oidc?next=…  Raises StoreUnavailable."""
+        if self._provider is None:
+            return self._page(request, 404, "There is no such way to sign in.")
+        if not self._limits.admits_begin(request):
+            return self._page(request, 429, TOO_MANY)
+        then = security.safe_path(request.query_params.get("next"))
+        try:
+            return await self._provider.begin(then, self._sessions.is_https(request))
+        except ProviderUnavailable as error:
+            return self._page(request, *explain_refusal(error))
+
+    async def from_provider(self, request: Request) -> Response:
+        """GET /dashboard/sign-in/oidc/callback?code=…&state=…  Raises StoreUnavailable."""
+        if self._provider is None:
+            return self._page(request, 404, "There is no such way to sign in.")
+        https = self._sessions.is_https(request)
+        try:
+            proved = await self._provider.end(request, https)
+        except (SignInRefused, TokenInvalid, ProviderUnavailable) as error:
+            answer = await self._failed(request, PROVIDER, *explain_refusal(error))
+        else:
+            answer = RedirectResponse(security.safe_path(proved.next), 303)
+            await self._sessions.begin(request, answer, proved.principal, PROVIDER, proved.lifetime)
+        security.delete_flow_cookie(answer, https)
+        return answer
+
+    async def _failed(self, request: Request, way: str, status: int, problem: str) -> Response:
+        """Answer a sign-in that failed, and audit it unless there were too many."""
+        if not self._limits.admits_failure(request):
+            return self._page(request, 429, TOO_MANY)
+        now = datetime.now(UTC)
+        await self._database.write(lambda t: audit_failed_sign_in(t, way, now))
+        return self._page(request, status, problem)
 
     def _page(
         self, request: Request, status: int = 200, problem: str | None = None, by_link: bool = False
@@ -102,6 +149,7 @@ class SignIn:
             status,
             title="Sign in",
             ways=[way.name for way in WAYS if way.is_offered],
+            has_provider=self._provider is not None,
             problem=problem,
             token=request.query_params.get("token", "") if by_link else "",
             next=security.safe_path(request.query_params.get("next")),

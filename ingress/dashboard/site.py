@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from calmo_pagerduty.access.session_store import Message
 from ingress.api.errors import NotPermitted, ResourceNotFound
-from ingress.dashboard import security
+from ingress.dashboard import oidc, security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import SAID_ON_THE_PAGE, STATUS_OF, ErrorPages, explain, status_of
 from ingress.dashboard.frame import headline
+from ingress.dashboard.oidc import provider_sign_in
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.pages import (
@@ -89,7 +90,13 @@ class Dashboard:
         self._static = StaticFiles(ROOT)
         self._renderer = Renderer(self._static)
         self._sessions = Sessions(services.database, self._public_address)
-        self._sign_in = SignIn(services.database, self._sessions, self._renderer, self._public_address)
+        self._sign_in = SignIn(
+            services.database,
+            self._sessions,
+            self._renderer,
+            self._public_address,
+            provider_sign_in(services.settings, services.database),
+        )
         self._on_call = OnCallLines(services)
         self._stream = LiveStream(services.database, self._sessions, ingress.issues.closing)
 
@@ -103,6 +110,8 @@ class Dashboard:
                 Route("/stream", self._stream.serve),
                 Route("/sign-in", self._sign_in.show),
                 Route("/sign-in/link", self._sign_in.show),
+                Route(oidc.BEGIN, self._sign_in.to_provider, methods=["GET"]),
+                Route(oidc.CALLBACK, self._sign_in.from_provider, methods=["GET"]),
                 Route("/sign-in/{way}", self._sign_in.post, methods=["POST"]),
                 Route("/sign-out", self._sign_out, methods=["POST"]),
                 Route("/theme", self._choose_theme, methods=["POST"]),
