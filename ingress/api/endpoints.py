@@ -18,6 +18,7 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from ingress.api.authentication import authenticate
 from ingress.api.errors import BodyTooLarge
+from ingress.api.key_limits import REQUESTS
 from ingress.api.models import Model
 from ingress.api.untrusted_reads import save_read_of_request
 
@@ -94,13 +95,14 @@ class Endpoint(EndpointRow, Generic[Input, Answer]):
     async def answer(self, request: Request, database: Database) -> Response:
         """Authenticate, parse the input, call the handler.
 
-        Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable, and the
-        handler's errors.
+        Raises NotAuthenticated, NotPermitted, TooMuchAtOnce, ValidationError, BodyTooLarge,
+        StoreUnavailable, and the handler's errors.
         """
         principal = await authenticate(database, request, self.permission)
-        answer = await self.handler(request, principal, await self._parse_input(request))
-        await save_read_of_request(database, principal, request, self.path)
-        return self.response(answer)
+        with REQUESTS.taken(principal.key_id):
+            answer = await self.handler(request, principal, await self._parse_input(request))
+            await save_read_of_request(database, principal, request, self.path)
+            return self.response(answer)
 
     async def _parse_input(self, request: Request) -> Input:
         if self.takes is NoInput:

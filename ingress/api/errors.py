@@ -61,6 +61,10 @@ class BodyTooLarge(Exception):
     """The request's body is larger than `MAX_BODY_BYTES`."""
 
 
+class TooMuchAtOnce(Exception):
+    """The API key has too much under way. The message says how much it may have."""
+
+
 class CallStored(TemporalUnavailable):
     """Temporal can't be reached, but the call is stored and continues once Temporal is back."""
 
@@ -108,6 +112,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     PagerDutySilent: HTTPStatus.BAD_GATEWAY,
     InvalidArguments: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
+    TooMuchAtOnce: HTTPStatus.TOO_MANY_REQUESTS,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,
     IdempotencyKeyReused: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import json
 
-from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +27,7 @@ from ingress.api.calls import channel_of
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.api.finding import check_issue_id
+from ingress.api.key_limits import LiveResponse
 from ingress.api.models import Links
 from ingress.contexts.examples import CONTEXT_EXAMPLE, GATHER_EXAMPLE, VERSIONS_EXAMPLE
 from ingress.contexts.lookup import (
@@ -220,7 +220,7 @@ class ContextEndpoints:
 
         version = await self._database.read(read, principal.visibility)
         stream = ProgressStream(self._database, principal, issue_id, version, self.closing)
-        return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+        return LiveResponse(principal.key_id, stream.events(), KEEP_ALIVE_SECONDS)
 
     async def gather_issue(
         self, request: Request, principal: Principal, body: GatherIssueBody

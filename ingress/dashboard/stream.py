@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +18,7 @@ from calmo_pagerduty.access.session_store import Session
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.incidents import queries as issue_queries
 from ingress.api.errors import NotPermitted
+from ingress.api.key_limits import LiveResponse
 from ingress.dashboard.sessions import Sessions
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class LiveStream:
         after = int(given[:18]) if given.isascii() and given.isdigit() else None
         if after is None:
             after = await self._database.read(issue_queries.get_latest_change_id)
-        return EventSourceResponse(self._keys(session, after), ping=3600, shutdown_event=None)
+        return LiveResponse(session.principal.key_id, self._keys(session, after), 3600)
 
     async def _keys(self, session: Session, after: int) -> AsyncIterator[ServerSentEvent]:
         checked_at = float("-inf")

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +21,7 @@ from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.authentication import revalidate_principal
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require_issue
+from ingress.api.key_limits import LiveResponse
 from ingress.api.models import Links
 from ingress.incidents.models import (
     ChangeModel,
@@ -120,7 +121,7 @@ class IssueEndpoints:
         if after is None:
             after = await self._database.read(issue_queries.get_latest_change_id)
         changes = self._changes(principal, after)
-        return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+        return LiveResponse(principal.key_id, changes, KEEP_ALIVE_SECONDS)
 
     async def _changes(self, principal: Principal, after: int) -> AsyncIterator[ServerSentEvent]:
         checked_at = time.monotonic()

@@ -50,6 +50,7 @@ from ingress.api.errors import (
     ResourceNotFound,
     answer_error,
 )
+from ingress.api.key_limits import REQUESTS
 from ingress.api.models import Links
 from ingress.api.untrusted_reads import save_untrusted_read
 from ingress.incidents.action_models import action_model
@@ -122,11 +123,11 @@ class McpEndpoint:
             await JSONResponse(error, 403)(scope, receive, send)
             return
         try:
-            scope[_PRINCIPAL_KEY] = await authenticate(self._database, request, TOOLS_READ)
-        except (NotAuthenticated, NotPermitted, StoreUnavailable) as error:
+            principal = scope[_PRINCIPAL_KEY] = await authenticate(self._database, request, TOOLS_READ)
+            with REQUESTS.taken(principal.key_id):
+                await self._sessions.handle_request(scope, receive, send)
+        except (NotAuthenticated, NotPermitted, TooMuchAtOnce, StoreUnavailable) as error:
             await (await answer_error(request, error))(scope, receive, send)
-            return
-        await self._sessions.handle_request(scope, receive, send)
 
     async def _backend(self, context: ServerRequestContext[Any, Any]) -> "_Backend":
         request = context.request

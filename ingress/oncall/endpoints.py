@@ -5,7 +5,6 @@ Errors: `ingress.api.errors`.
 
 import asyncio
 
-from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require, require_connection
+from ingress.api.key_limits import LiveResponse
 from ingress.oncall.models import (
     FollowQuery,
     OnCallRunListModel,
@@ -152,7 +152,7 @@ class OnCallEndpoints:
         """GET /api/connections/{id}/oncall/progress. A run that hasn't begun yet is waited for."""
         connection = await self._connection(request, principal)
         stream = RunStream(self._database, principal, connection.id, query.run, self.closing)
-        return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+        return LiveResponse(principal.key_id, stream.events(), KEEP_ALIVE_SECONDS)
 
     async def snapshots(self, request: Request, principal: Principal, _query: NoInput) -> SnapshotListModel:
         """GET /api/connections/{id}/oncall/snapshots"""
