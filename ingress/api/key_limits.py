@@ -41,7 +41,7 @@ STREAMS = KeyLimit(10, "live streams")
 
 
 class LiveResponse(EventSourceResponse):
-    """A stream of events, counted for the key from its first byte to its end. It answers 429 above the limit."""
+    """A stream of events, counted for the key until it ends. It answers 429 above the limit."""
 
     def __init__(self, key_id: str, events: AsyncIterator[ServerSentEvent], ping: int) -> None:
         super().__init__(events, ping=ping, shutdown_event=None)

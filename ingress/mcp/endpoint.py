@@ -48,6 +48,7 @@ from ingress.api.errors import (
     NotAuthenticated,
     NotPermitted,
     ResourceNotFound,
+    TooMuchAtOnce,
     answer_error,
 )
 from ingress.api.key_limits import REQUESTS
