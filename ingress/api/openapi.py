@@ -30,7 +30,7 @@ _ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
 _AUTHENTICATION_REFUSALS = (
     (401, "the API key is missing or not valid"),
     (403, "the API key lacks the permission"),
-    (429, "the API key has too much under way"),
+    (429, "the API key has too much under way, or has reached the limit that the message names"),
     (503, "the database can't be reached; try again"),
 )
 _INPUT_REFUSALS = ((400, "a parameter is wrong; the message names it"),)
