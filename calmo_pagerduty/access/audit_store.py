@@ -20,6 +20,8 @@ from calmo_pagerduty.kernel.scopes import Visibility
 
 #: The previous hash of the first row.
 GENESIS = "0" * 64
+#: A search of the chain looks at no more rows than these, so that a page never waits for a long one.
+SEARCHED_ROWS = 50_000
 
 _LAST = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 _INSERT = audit.insert()
@@ -83,6 +85,27 @@ def list_audit_rows(
     query = sa.select(audit).where(visible_to(audit.c.scope, visibility))
     if before is not None:
         query = query.where(audit.c.seq < before)
+    query = query.order_by(audit.c.seq.desc()).limit(limit)
+    return tuple(
+        AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash) for row in tx.execute(query)
+    )
+
+
+def list_connection_changes(
+    tx: Transaction, visibility: Visibility, connection_id: str, limit: int
+) -> tuple[AuditRow, ...]:
+    """Return the latest rows in which somebody changed this connection, newest first.
+
+    Only the newest `SEARCHED_ROWS` rows of the chain are searched.
+    """
+    newest = sa.select(sa.func.coalesce(sa.func.max(audit.c.seq), 0)).scalar_subquery()
+    # The records are canonical JSON, so a field has one text.
+    fields = (f'"connection_id": {json.dumps(connection_id)}', '"outcome": "connection ')
+    query = sa.select(audit).where(
+        visible_to(audit.c.scope, visibility),
+        audit.c.seq > newest - SEARCHED_ROWS,
+        *(audit.c.record.contains(field, autoescape=True) for field in fields),
+    )
     query = query.order_by(audit.c.seq.desc()).limit(limit)
     return tuple(
         AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash) for row in tx.execute(query)

@@ -1,12 +1,28 @@
 """Leases: exclusive rights of one process for a limited time, measured by the database's clock."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.statements import get_database_time, insert_or_ignore, upsert
 from calmo_pagerduty.db.tables import leases
 from calmo_pagerduty.db.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds a lease, and until when if it is not renewed (UTC)."""
+
+    name: str
+    holder: str
+    until: datetime
+
+
+def list_leases(tx: Transaction) -> tuple[Lease, ...]:
+    """Return the leases that are held now, by name."""
+    held = sa.select(leases).where(leases.c.until > get_database_time(tx)).order_by(leases.c.name)
+    return tuple(Lease(row.name, row.holder, row.until) for row in tx.execute(held))
 
 
 def claim_lease(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:

@@ -1,5 +1,6 @@
 """Reads deliveries and refusals for people. Each call takes a Visibility."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,9 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.deliveries.model import HANDLE_PATTERN, DeliveryState, Verdict
 from calmo_pagerduty.kernel.scopes import Visibility
+
+#: A count looks at no more deliveries than these, so that a page never waits for a long one.
+COUNTED_DELIVERIES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,16 @@ def list_deliveries(
     if before is not None:
         query = query.where(deliveries.c.seq < before)
     return tuple(_logged_delivery(row) for row in tx.execute(query))
+
+
+def count_deliveries(tx: Transaction, visibility: Visibility) -> Mapping[tuple[str, str, str | None], int]:
+    """Return state, verdict and event type → number, of the newest `COUNTED_DELIVERIES` that may be seen."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.seq), 0)).scalar_subquery()
+    group = (deliveries.c.state, deliveries.c.verdict, deliveries.c.event_type)
+    query = join_webhooks(sa.select(*group, sa.func.count()).select_from(deliveries)).where(
+        deliveries.c.seq > newest - COUNTED_DELIVERIES, visible_to(webhooks.c.scope, visibility)
+    )
+    return {(row[0], row[1], row[2]): row[3] for row in tx.execute(query.group_by(*group))}
 
 
 def get_delivery(tx: Transaction, visibility: Visibility, seq: int) -> LoggedDelivery | None:
