@@ -25,11 +25,14 @@ from ingress.dashboard.pages import (
     approvals,
     audit,
     connections,
+    deliveries,
     findings,
     issue,
     issues,
     keys,
     now,
+    operations,
+    permissions,
     schedules,
     set_up,
     tools,
@@ -56,9 +59,12 @@ PAGES: Sequence[Page] = (
     *approvals.PAGES,
     *tools.PAGES,
     *connections.PAGES,
+    *permissions.PAGES,
     *webhooks.PAGES,
+    *deliveries.PAGES,
     *keys.PAGES,
     *audit.PAGES,
+    *operations.PAGES,
 )
 #: The page that leads to all pages that set things up.
 SET_UP = set_up.PAGE
@@ -68,8 +74,10 @@ ACTIONS: Sequence[Action] = (
     *findings.ACTIONS,
     *approvals.ACTIONS,
     *connections.ACTIONS,
+    *permissions.ACTIONS,
     *webhooks.ACTIONS,
     *webhook_checks.ACTIONS,
+    *deliveries.ACTIONS,
     *keys.ACTIONS,
     *analyses.ACTIONS,
 )

@@ -1,6 +1,7 @@
 """The pages of connections: what a token can do, settings, and what needs an administrator."""
 
 import contextlib
+import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.tools.permissions import ConnectionRules
+from calmo_pagerduty.tools.classes import Risk
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.app import build_app
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest.serving import running_server
@@ -87,6 +89,8 @@ async def test_connections_look_right(office: Office, browser: Browser, width: i
         await visit.page.get_by_role("button", name="Test it").click()
         await expect(visit.page.get_by_text("The token works.")).to_be_visible()
         assert await visit.looks_wrong(f"connection-{width}") == []
+        await visit.goto(f"{office.here}/permissions")
+        assert await visit.looks_wrong(f"permissions-{width}") == []
 
 
 async def test_an_account_is_connected_without_scripts_and_a_bad_token_is_not_kept(
@@ -161,3 +165,49 @@ async def test_a_connection_is_removed_by_typing_its_name(office: Office) -> Non
     assert (await session.get(here)).status_code == 200
     await session.post(f"{here}/remove", {"confirmed_name": "Simulated"})
     assert (await session.get(here)).status_code == 404
+
+
+async def test_permissions_are_switched_without_scripts_and_it_is_told_who_did(
+    office: Office, browser: Browser
+) -> None:
+    async with visiting(browser, office.site.address, scripts=False) as visit:
+        await visit.sign_in(office.key, f"{office.here}/permissions")
+        page = visit.page
+        await page.get_by_role("group", name="medium risk").get_by_label("allow").check()
+        await page.get_by_role("group", name="the category users").get_by_label("deny").check()
+        await page.get_by_role("button", name="Keep the permissions").click()
+        await expect(page.get_by_role("status").last).to_contain_text("risk:medium: default → allow")
+        changes = page.get_by_role("table", name="Who changed what")
+        await expect(changes.get_by_role("row").nth(1)).to_contain_text("category:users: default → deny")
+        await expect(changes.get_by_role("row").nth(1)).to_contain_text("a test's key")
+    rules = office.kept().rules
+    assert rules.switches == {"risk:medium": Switch.ALLOW, "category:users": Switch.DENY}
+    assert rules.approve == {Risk.HIGH}
+
+
+async def test_allowing_more_needs_an_administrator_and_an_old_form_undoes_nothing(office: Office) -> None:
+    here = f"{office.here}/permissions"
+    member = await office.site.session(
+        office.site.a_key("issues:read", "connections:read", "connections:write")
+    )
+    seen = re.search(r'name="seen" value="(\w+)"', (await member.get(here)).text)
+    assert seen is not None
+    before = office.kept().rules
+    wanted = {"seen": seen[1], "switch.risk:high": "allow", "approve": "high", "back": here}
+    await member.post(here, wanted)
+    assert "only the organization&#39;s administrators may allow more" in (await member.get(here)).text
+    await member.post(here, {**wanted, "seen": "an old one"})
+    assert "somebody else changed the rules meanwhile" in (await member.get(here)).text
+    assert office.kept().rules == before
+
+
+async def test_a_teams_switches_are_its_own(office: Office) -> None:
+    session = await office.site.session(office.key)
+    here = f"{office.here}/permissions"
+    seen = re.search(r'name="seen" value="(\w+)"', (await session.get(f"{here}?team=PNONE")).text)
+    assert seen is not None
+    before = office.kept().rules
+    wanted = {"seen": seen[1], "team": "PNONE", "switch.tool:add_incident_note": "allow", "back": here}
+    await session.post(here, wanted)
+    assert "PagerDuty has no team" in (await session.get(here)).text
+    assert office.kept().rules == before
