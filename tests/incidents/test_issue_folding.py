@@ -18,13 +18,15 @@ from tests.support.builders import NOON, a_note, a_reference, an_event, body_of,
 REF = IncidentRef(connection_id="con_1", incident_id="QINCIDENT1")
 SCOPE = Scope.parse("organization:acme")
 AT_5, AT_30, AT_40 = (NOON + minutes(count) for count in (5, 30, 40))
+#: When all events have happened and come in.
+LATE = NOON + timedelta(days=2)
 ROBIN, ALEX = a_reference("user", "PUSER1", "Robin Reyes"), a_reference("user", "PUSER2", "Alex Ito")
 
 
 def received(payload: dict[str, Any], seq: int) -> ReceivedEvent:
     event = parse_event(body_of(payload))
     assert isinstance(event, WebhookEvent)
-    facts = EventFacts.model_validate_json(f'{{"seq":{seq},{facts_json(event, NOON)[1:]}')
+    facts = EventFacts.model_validate_json(f'{{"seq":{seq},{facts_json(event, LATE)[1:]}')
     return ReceivedEvent(facts, event)
 
 
