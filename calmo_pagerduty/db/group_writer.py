@@ -20,6 +20,7 @@ MAX_BATCH_SECONDS = 0.003
 
 #: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be retried.
 _RETRYABLE_SQLSTATES = ("40P01", "40001")
+MAX_ATTEMPTS = 5
 
 
 T = TypeVar("T")
@@ -87,8 +88,11 @@ class GroupWriter:
     def _engine_of(self, batch: list[_Job]) -> Engine:
         return self._engines[any(job.durable for job in batch)]
 
-    def _commit_prefix(self, batch: list[_Job]) -> int:
-        """Commit as many jobs as fit into one transaction. Returns how many are finished."""
+    def _commit_prefix(self, batch: list[_Job], attempts_left: int = MAX_ATTEMPTS) -> int:
+        """Commit as many jobs as fit into one transaction. Returns how many are finished.
+
+        A job that is in a deadlock with another process's, alone, is tried again.
+        """
         results: list[Any] = []
         try:
             with self._engine_of(batch).begin() as tx:
@@ -99,6 +103,8 @@ class GroupWriter:
                         break
         # Whatever a job raises is its caller's to handle; unhandled here, it would end the writer's thread.
         except Exception as error:
+            if len(batch) == 1 and _is_retryable(error) and attempts_left > 1:
+                return self._commit_prefix(batch, attempts_left - 1)
             if len(batch) > 1 and not _is_database_fault(error):
                 for job in batch:
                     self._commit_prefix([job])
@@ -111,8 +117,10 @@ class GroupWriter:
         return len(results)
 
 
+def _is_retryable(error: Exception) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _RETRYABLE_SQLSTATES
+
+
 def _is_database_fault(error: Exception) -> bool:
     """Tell whether every job of the batch would fail in the same way: lock, full disk, lost connection."""
-    if getattr(getattr(error, "orig", None), "sqlstate", None) in _RETRYABLE_SQLSTATES:
-        return False
-    return isinstance(error, OperationalError | InterfaceError)
+    return not _is_retryable(error) and isinstance(error, OperationalError | InterfaceError)

@@ -1,5 +1,9 @@
 """Time limits of sessions on PostgreSQL: a write that takes too long is given up, the next one goes on."""
 
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -9,7 +13,10 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.db import server_limits
 from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.db.leases import leave_mark
+from calmo_pagerduty.db.transactions import Transaction
 from tests.conftest import new_postgresql_database
+from tests.support.patience import EVENTUALLY
 
 
 @pytest.fixture
@@ -59,3 +66,22 @@ async def test_a_connection_that_was_cut_is_replaced_by_the_next_write(url: str)
         with pytest.raises(StoreUnavailable):
             await database.write(touch)
         await database.write(touch)
+
+
+async def test_two_writers_that_lock_the_same_rows_in_both_orders_both_succeed(url: str) -> None:
+    def locking(first: str, second: str, met: threading.Barrier) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            leave_mark(tx, first, "somebody")
+            if not met.broken:
+                # Both hold their first row now: PostgreSQL ends one of the two.
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    met.wait(EVENTUALLY)
+                met.abort()
+            leave_mark(tx, second, "somebody")
+
+        return work
+
+    with closing(Database(url)) as one, closing(Database(url)) as other:
+        for _ in range(3):
+            met = threading.Barrier(2)
+            await asyncio.gather(one.write(locking("a", "b", met)), other.write(locking("b", "a", met)))
