@@ -31,6 +31,8 @@ PERMIT_TIMEOUT = timedelta(seconds=30)
 OVERLAP = timedelta(minutes=15)
 #: How far the first run goes back at most.
 INITIAL_LOOKBACK = timedelta(days=7)
+#: How far back any run goes at most, whatever it is asked for.
+MAX_LOOKBACK = timedelta(days=90)
 #: An unfinished run that began less than this ago counts as running.
 MAX_RUN_DURATION = timedelta(minutes=15)
 #: How many incidents that are open only here a run reads one by one; the next run continues.
@@ -224,6 +226,7 @@ def _start_run(tx: Transaction, order: RunToStart, now: datetime) -> StartedRun:
     watermark = reconciliations.get_watermark(tx, connection.id)
     initial = max(connection.created_at, now - INITIAL_LOOKBACK)
     since = min(order.since or (watermark - OVERLAP if watermark else initial), now)
+    since = max(since, now - MAX_LOOKBACK)
     run_id = reconciliations.insert_run(tx, connection.id, order.reason, since, now, now)
     problem = "" if connection.token_kind is not None else NO_CREDENTIAL_TEXT
     return StartedRun(run_id=run_id, since=since, until=now, problem=problem)
