@@ -28,7 +28,7 @@ STORE: LocalOptions = {
         initial_interval=timedelta(milliseconds=100),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(seconds=30),
-        non_retryable_error_types=["UnknownConnection", "CannotDecrypt"],
+        non_retryable_error_types=["UnknownConnection", "CannotDecrypt", "RowRefused"],
     ),
 }
 
@@ -42,6 +42,7 @@ PAGERDUTY: RegularOptions = {
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(minutes=1),
+        non_retryable_error_types=["RowRefused"],
     ),
 }
 
@@ -54,6 +55,7 @@ RECONCILE: RegularOptions = {
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(minutes=1),
+        non_retryable_error_types=["RowRefused"],
     ),
 }
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlchemyError
 
 from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
@@ -36,6 +36,12 @@ READER_THREADS = 4
 
 class StoreUnavailable(ExplainedError):
     """The database can't be reached, is locked, or is full. Nothing was written; a retry may help."""
+
+
+class RowRefused(ExplainedError):
+    """The database takes no such row: it can't hold a value, or a constraint forbids it. Nothing was written,
+    and a retry would meet it again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +115,16 @@ class Database:
             engine.dispose()
 
     async def write(self, work: Callable[[Transaction], T], durable: bool = True) -> T:
-        """Run `work` in a transaction and commit it. `work` may run twice. Raises StoreUnavailable.
+        """Run `work` in a transaction and commit it. `work` may run twice.
 
         If not `durable`, a crash of the database server or of the machine may lose it again, until a later
         durable commit. That is for what is derived from other rows, or can be read from PagerDuty again.
+        Raises StoreUnavailable, RowRefused.
         """
         try:
             return await self._writer.submit(work, durable)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_describe_fault(error)) from error
+            raise _translate(error) from error
 
     async def read(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         """Run `work` on a snapshot of the database. Raises StoreUnavailable.
@@ -134,7 +141,7 @@ class Database:
                 restrict_visibility(tx, seen_by)
                 return work(tx)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_describe_fault(error)) from error
+            raise _translate(error) from error
 
     def write_blocking(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in its own transaction, for programs without an event loop."""
@@ -142,7 +149,7 @@ class Database:
             with self._writing.begin() as tx:
                 return work(tx)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_describe_fault(error)) from error
+            raise _translate(error) from error
 
     def close(self) -> None:
         """Finish the waiting writes, and close all connections."""
@@ -150,6 +157,11 @@ class Database:
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()
+
+
+def _translate(error: SQLAlchemyError) -> StoreUnavailable | RowRefused:
+    kind = RowRefused if isinstance(error, DataError | IntegrityError) else StoreUnavailable
+    return kind(_describe_fault(error))
 
 
 def _describe_fault(error: Exception) -> str:

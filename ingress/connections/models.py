@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
@@ -106,6 +106,13 @@ class ConnectionChange(Model):
     #: True to write each incident's context back as a note, if the rules allow the tool for notes.
     context_note: bool = False
     response_targets: ResponseTargetsModel | None = None
+
+    @model_validator(mode="after")
+    def _check_nulls(self) -> Self:
+        for name in ("name", "severities", "rules"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} can't be null: leave it out to keep it as it is")
+        return self
 
 
 class TokenBody(Model):

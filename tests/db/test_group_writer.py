@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.db.database import Database, RowRefused, StoreUnavailable
 from calmo_pagerduty.db.group_writer import MAX_BATCH
 from tests.support.impatience import impatient_database
 from tests.support.patience import EVENTUALLY
@@ -105,7 +105,7 @@ async def test_a_write_that_fails_does_not_spoil_its_neighbours(database: Databa
     results = await together(database, [put("a"), fail, put("b"), put("b"), put("c")])
     assert (results[0], results[2], results[4]) == ("a", "b", "c")
     assert isinstance(results[1], KeyError)
-    assert isinstance(results[3], StoreUnavailable)
+    assert isinstance(results[3], RowRefused)
     assert names(database) == ["a", "b", "c"]
 
 
@@ -136,7 +136,7 @@ async def test_a_caller_that_gave_up_while_waiting_is_not_served(database: Datab
 @pytest.mark.each_database
 async def test_the_message_of_a_fault_holds_no_values(database: Database) -> None:
     await database.write(put("robin@example.com"))
-    with pytest.raises(StoreUnavailable) as caught:
+    with pytest.raises(RowRefused) as caught:
         await database.write(put("robin@example.com"))
     assert not {"INSERT", "somebody", "robin"} & set(re.findall(r"\w+", str(caught.value)))
 

@@ -34,6 +34,16 @@ async def test_only_administrators_turn_on_writes_of_an_organisation(service: Sy
     assert (await service.http.patch(path, json=looser, headers=service.headers)).status_code == 200
 
 
+@pytest.mark.parametrize("field", ["name", "severities", "rules", "context_note"])
+async def test_null_is_no_value_of_what_every_connection_has(service: System, field: str) -> None:
+    path = f"/api/connections/{service.connection_id}"
+    before = await service.get(path)
+    refused = await service.http.patch(path, json={field: None}, headers=service.headers)
+    assert refused.status_code == 400, refused.text
+    assert field in refused.json()["error"]["message"]
+    assert await service.get(path) == before
+
+
 @pytest.mark.parametrize(
     ("method", "more", "body"),
     [
