@@ -81,7 +81,7 @@ async def test_two_writers_that_lock_the_same_rows_in_both_orders_both_succeed(u
 
         return work
 
-    with closing(Database(url)) as one, closing(Database(url)) as other:
+    with closing(Database(url)) as first, closing(Database(url)) as second:
         for _ in range(3):
             met = threading.Barrier(2)
-            await asyncio.gather(one.write(locking("a", "b", met)), other.write(locking("b", "a", met)))
+            await asyncio.gather(first.write(locking("a", "b", met)), second.write(locking("b", "a", met)))
