@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.coverage.page_checklist import Verdict as CheckVerdict
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
@@ -136,4 +137,11 @@ LOOK_OF_RUN_STATE: Mapping[RunState, Look] = {
     RunState.ANALYSING: Look("Analysing", "circle", "info"),
     RunState.COMPLETE: Look("Complete", "check", "good"),
     RunState.FAILED: Look("Failed", "octagon", "bad"),
+}
+
+#: Of the checklist that says whether a page would come.
+LOOK_OF_CHECK: Mapping[CheckVerdict, Look] = {
+    CheckVerdict.OK: Look("OK", "check", "good"),
+    CheckVerdict.PROBLEM: Look("Problem", "octagon", "bad"),
+    CheckVerdict.UNKNOWN: Look("Unknown", "triangle", "warn"),
 }

@@ -29,6 +29,7 @@ from calmo_pagerduty.oncall.policy_review_html import policy_review_html
 from calmo_pagerduty.plots.codec import lanes_to_json
 from calmo_pagerduty.plots.figures import steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
+from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotReader
@@ -163,13 +164,8 @@ class EscalationEndpoints:
     async def ladder(self, request: Request, principal: Principal, query: LadderQuery) -> Response:
         """GET /api/connections/{id}/escalation/ladder.svg"""
         snapshot = await self._snapshot(request, principal, query)
-        answers = await asyncio.to_thread(account_response, snapshot, _seconds(query.now))
-        for answered in answers.policies:
-            if answered.policy.id == query.policy:
-                curves, markers = response_curves(answered)
-                title = f"{answered.policy.name}: pages that are still unanswered"
-                return svg_response(steps_figure("ladder", title, "minutes", curves, markers))
-        raise ResourceNotFound(f"the snapshot has no answered incident of a policy {query.policy!r}")
+        figure = await asyncio.to_thread(ladder_figure, snapshot, _seconds(query.now), query.policy)
+        return svg_response(figure)
 
     async def _simulate(
         self, request: Request, principal: Principal, query: SimulationQuery
@@ -183,6 +179,16 @@ class EscalationEndpoints:
     ) -> AccountSnapshot:
         as_of = None if query.as_of is None else to_utc(query.as_of)
         return await self._snapshots.get(principal.visibility, request.path_params["id"], as_of)
+
+
+def ladder_figure(snapshot: AccountSnapshot, now: int, policy_id: str) -> Figure:
+    """Draw a policy's curves of unanswered pages; `now` is in epoch seconds. Raises ResourceNotFound."""
+    for answered in account_response(snapshot, now).policies:
+        if answered.policy.id == policy_id:
+            curves, markers = response_curves(answered)
+            title = f"{answered.policy.name}: pages that are still unanswered"
+            return steps_figure("ladder", title, "minutes", curves, markers)
+    raise ResourceNotFound(f"the snapshot has no answered incident of a policy {policy_id!r}")
 
 
 def analysis_model(result: AnalysisResult) -> AnalysisModel:

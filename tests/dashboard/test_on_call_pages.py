@@ -2,17 +2,31 @@
 
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from calmo_pagerduty.access.permissions import FINDINGS_READ, ISSUES_READ
+from calmo_pagerduty.access.permissions import CONNECTIONS_READ, FINDINGS_READ, ISSUES_READ
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Schedule, ScheduleKind, User
+from ingress.dashboard.pages.reports import ENDINGS, REPORTS
 from tests.support.browser import WIDTHS, visiting
 from tests.support.dashboard import DashboardSite
 from tests.support.snapshots import DAY, ada, ada_schedule, new_connection, small_snapshot, store_snapshot
 
-PAGES = ("schedules", "schedules?period=month&time_zone=Asia/Tokyo", "analyses")
+PAGES = (
+    "schedules",
+    "schedules/PSCHED",
+    "policies",
+    "policies/PPOL?service=PSHOP",
+    "services",
+    "services/PSHOP",
+    "reports",
+    "reports/workload",
+    "analyses",
+)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -80,13 +94,21 @@ async def test_the_grid_and_its_table_say_the_same(site: DashboardSite, key: str
 
 async def test_what_the_snapshot_does_not_have_is_not_found(site: DashboardSite, key: str) -> None:
     session = await site.session(key)
-    for path in ("schedules?policy=PNONE", "schedules?connection=con_none"):
+    for path in (
+        "schedules?policy=PNONE",
+        "schedules?connection=con_none",
+        "schedules/PNONE",
+        "policies/PNONE",
+        "services/PNONE",
+        "reports/none/file",
+        "reports/account/file?format=exe",
+    ):
         assert (await session.get(f"/dashboard/{path}")).status_code == 404, path
 
 
 async def test_a_key_without_findings_sees_no_page(site: DashboardSite, account: AccountSnapshot) -> None:
     session = await site.session(site.a_key(ISSUES_READ))
-    for path in ("schedules", "analyses"):
+    for path in ("schedules", "policies", "services", "reports", "analyses"):
         assert (await session.get(f"/dashboard/{path}")).status_code == 403, path
 
 
@@ -104,3 +126,45 @@ async def test_without_a_snapshot_an_analysis_is_offered(site: DashboardSite) ->
     reader = await site.session(site.a_key(FINDINGS_READ, scopes=("organization:new",)))
     assert "needs the permission findings:write" in (await reader.get("/dashboard/schedules")).text
     assert connection in (await session.get("/dashboard/analyses")).text
+
+
+async def test_an_incident_is_simulated_without_scripts(
+    site: DashboardSite, key: str, browser: Browser
+) -> None:
+    async with visiting(browser, site.address, width=1280, scripts=False) as visit:
+        await visit.sign_in(key, "/dashboard/policies")
+        await visit.page.get_by_role("link", name="Shop", exact=True).click()
+        await visit.page.get_by_role("button", name="Simulate").click()
+        pages = visit.page.get_by_role("table", name="Pages of the simulated incident")
+        await expect(pages.get_by_role("row").nth(1)).to_contain_text("Ada")
+
+
+async def test_cover_is_suggested_for_a_time(site: DashboardSite, key: str) -> None:
+    session = await site.session(key)
+    now = datetime.now(ZoneInfo("Europe/Berlin"))
+    times = {"since": f"{now:%Y-%m-%dT%H:%M}", "until": f"{now + timedelta(hours=3):%Y-%m-%dT%H:%M}"}
+    page = await session.get(f"/dashboard/schedules/PSCHED?{urlencode({'user': 'PADA', **times})}")
+    assert "Who could cover" in page.text and "Ben" in page.text
+    wrong = await session.get(
+        f"/dashboard/schedules/PSCHED?{urlencode({**times, 'user': 'PADA', 'until': times['since']})}"
+    )
+    assert "The end must be after the start." in wrong.text
+
+
+@pytest.mark.parametrize("name", ["account", "digest", "workload", "working-time", "policy-review"])
+async def test_a_report_comes_as_a_file_in_each_format(site: DashboardSite, key: str, name: str) -> None:
+    session = await site.session(key)
+    report = next(report for report in REPORTS if report.name == name)
+    for fmt in report.formats:
+        answer = await session.get(f"/dashboard/reports/{name}/file?format={fmt}")
+        assert answer.status_code == 200, (fmt, answer.text)
+        assert answer.headers["content-disposition"].endswith(f'.{ENDINGS[fmt]}"')
+        assert HOSTILE not in answer.text or fmt != "html"
+
+
+async def test_a_report_without_the_permission_for_persons_shows_teams(
+    site: DashboardSite, account: AccountSnapshot
+) -> None:
+    session = await site.session(site.a_key(FINDINGS_READ, CONNECTIONS_READ))
+    page = (await session.get("/dashboard/reports/workload")).text
+    assert "by team" in page and "Ben" not in page

@@ -18,10 +18,18 @@ from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.time_axis import moment_text
 from calmo_pagerduty.snapshots.on_call import Shift
 from ingress.api.models import Word
-from ingress.coverage.endpoints import GRID_DAYS, grid_selection, schedules_figure
+from ingress.coverage.endpoints import GRID_DAYS, grid_selection, require_object, schedules_figure
 from ingress.coverage.models import CoverageModel, CoverageQuery, GridQuery
 from ingress.dashboard.accounts import Account, drawn, find_account
 from ingress.dashboard.page import Ask, Content, Page
+from ingress.dashboard.schedule_parts import (
+    candidate_table,
+    cliff_table,
+    cover_asked,
+    gap_table,
+    members,
+    part_table,
+)
 from ingress.dashboard.tables import Column, Table
 
 NOBODY = "nobody"
@@ -91,6 +99,43 @@ async def show_list(ask: Ask) -> Content:
             "schedules": schedule_table(_rows(account, shifts, coverage, query.time_zone or "")),
             "shifts": shift_table(_shift_rows(account, shifts, query.time_zone or "")),
         },
+    )
+
+
+async def show_schedule(ask: Ask) -> Content:
+    """GET /dashboard/schedules/{schedule}: a month, gaps, cliffs, parts, and cover. Raises ResourceNotFound."""
+    account = await find_account(ask)
+    if account.snapshot is None:
+        return account.content()
+    schedule = require_object(account.index.schedules, "schedule", ask.request.path_params["schedule"])
+    zone = account.zone()
+    query = GridQuery(period="month", schedule=schedule.id, time_zone=zone.key)
+    days = GRID_DAYS["month"]
+    coverage = await ask.ingress.coverage.coverage(
+        account.request, ask.caller, CoverageQuery(days=days, schedule=schedule.id)
+    )
+    figure = await asyncio.to_thread(schedules_figure, account.snapshot, query)
+    shifts = _selected_shifts(account, query, days)
+    covered = coverage.schedules[0]
+    wanted = await cover_asked(account, schedule)
+    return account.content(
+        {
+            "schedule": schedule,
+            "row": _rows(account, shifts, coverage, zone.key)[0],
+            "covered": covered,
+            "figure": drawn(figure),
+            "zone": zone.key,
+            "people": members(account, schedule),
+            "cover": wanted,
+        },
+        {
+            "gaps": gap_table(covered["gaps"], zone),
+            "cliffs": cliff_table(coverage.cliffs, zone),
+            "parts": part_table(account, schedule),
+            "candidates": candidate_table(wanted),
+            "shifts": shift_table(_shift_rows(account, shifts, zone.key)),
+        },
+        schedule.name,
     )
 
 
@@ -210,4 +255,7 @@ def shift_table(rows: list[ShiftRow]) -> Table[ShiftRow]:
     )
 
 
-PAGES = (Page("/schedules", "Schedules", FINDINGS_READ, show_list, "schedules", menu="Schedules", key="d"),)
+PAGES = (
+    Page("/schedules", "Schedules", FINDINGS_READ, show_list, "schedules", menu="Schedules", key="d"),
+    Page("/schedules/{schedule}", "Schedule", FINDINGS_READ, show_schedule, "schedule"),
+)

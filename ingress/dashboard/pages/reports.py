@@ -1,0 +1,164 @@
+"""Reports: what can be downloaded of an account, and the workload with its fairness on a page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
+
+from calmo_pagerduty.access.permissions import FINDINGS_READ
+from calmo_pagerduty.workload.reports import workload_figures, workload_tables
+from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
+from ingress.api.endpoints import query_values
+from ingress.api.errors import ResourceNotFound
+from ingress.dashboard.accounts import Account, drawn, find_account
+from ingress.dashboard.page import Ask, Content, Page
+from ingress.dashboard.tables import Column, Table
+from ingress.escalation.models import LintQuery
+from ingress.findings.digest_endpoints import DigestQuery
+from ingress.findings.report_endpoints import ReportQuery
+from ingress.workload.models import PeriodDocumentQuery, WorkloadDocumentQuery, WorkloadQuery
+
+#: File endings by the names that the endpoints have for formats.
+ENDINGS = {"markdown": "md", "md": "md", "html": "html", "csv": "csv"}
+Make = Callable[[Account, str, Mapping[str, Any]], Awaitable[Any]]
+
+
+class Report(NamedTuple):
+    """A report that can be downloaded. `formats` are the endpoint's own names."""
+
+    name: str
+    title: str
+    about: str
+    formats: tuple[str, ...]
+    #: The parameter for a length in days, with its default and its most; None if there is none.
+    days: tuple[str, int, int] | None
+    make: Make
+
+
+async def _account(account: Account, fmt: str, _given: Mapping[str, Any]) -> Any:
+    query = ReportQuery.model_validate({"format": fmt})
+    return await account.ask.ingress.account_reports.show(account.request, account.ask.caller, query)
+
+
+async def _digest(account: Account, fmt: str, _given: Mapping[str, Any]) -> Any:
+    query = DigestQuery.model_validate({"format": fmt, "preview": True})
+    return await account.ask.ingress.digests.show(account.request, account.ask.caller, query)
+
+
+async def _workload(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+    query = WorkloadDocumentQuery.model_validate({**given, "format": fmt})
+    return await account.ask.ingress.workload.workload_document(account.request, account.ask.caller, query)
+
+
+async def _pay(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+    query = PeriodDocumentQuery.model_validate({**given, "format": fmt})
+    return await account.ask.ingress.workload.pay_document(account.request, account.ask.caller, query)
+
+
+async def _working_time(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+    query = PeriodDocumentQuery.model_validate({**given, "format": fmt})
+    return await account.ask.ingress.workload.working_time_document(
+        account.request, account.ask.caller, query
+    )
+
+
+async def _policy_review(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+    query = LintQuery.model_validate({**given, "format": fmt})
+    return await account.ask.ingress.escalation.lint(account.request, account.ask.caller, query)
+
+
+_PAGES, _TABLES = ("html", "markdown"), ("html", "md", "csv")
+REPORTS = (
+    Report("account", "Account", "What all on-call analyses say, with plots.", _PAGES, None, _account),
+    Report("digest", "Weekly digest", "The digest as it would be made now.", _PAGES, None, _digest),
+    Report(
+        "workload", "Workload", "Hours, nights and interruptions, past and planned; fairness by schedule.",
+        _TABLES, ("past_days", 28, 35), _workload,
+    ),
+    Report(
+        "pay", "Pay", "Indicative pay by the published rules, to the hour.",
+        _TABLES, ("days", 28, 200), _pay,
+    ),
+    Report(
+        "working-time", "Working time", "Breaches of the published template, and averages.",
+        _TABLES, ("days", 35, 200), _working_time,
+    ),
+    Report(
+        "policy-review", "Policy review", "What is wrong with each escalation policy, and what to do.",
+        _TABLES, ("days", 30, 90), _policy_review,
+    ),
+)  # fmt: skip
+
+
+async def show_list(ask: Ask) -> Content:
+    """GET /dashboard/reports"""
+    account = await find_account(ask)
+    return account.content({"reports": REPORTS, "endings": ENDINGS})
+
+
+async def download(ask: Ask) -> Content:
+    """GET /dashboard/reports/{name}/file, with `format` and the report's parameters.
+
+    It is always a file: a report as HTML has styles inside, which no page of ours may have.
+    Raises ResourceNotFound.
+    """
+    account = await find_account(ask)
+    name = ask.request.path_params["name"]
+    report = next((report for report in REPORTS if report.name == name), None)
+    if report is None:
+        raise ResourceNotFound(f"there is no report {name[:60]!r}")
+    given = {key: value for key, value in query_values(ask.request, LintQuery).items() if value}
+    fmt = given.pop("format", report.formats[0])
+    given.pop("connection", None)
+    if fmt not in report.formats:
+        raise ResourceNotFound(f"format: this report comes as {', '.join(report.formats)}")
+    answer: Response = await report.make(account, fmt, given)
+    file = f"{report.name}-{ask.now:%Y-%m-%d}.{ENDINGS[fmt]}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
+    return Content(file=answer)
+
+
+async def show_workload(ask: Ask) -> Content:
+    """GET /dashboard/reports/workload, with the parameters of GET /api/connections/{id}/workload."""
+    account = await find_account(ask)
+    if account.snapshot is None:
+        return account.content()
+    values = {name: value for name, value in query_values(ask.request, WorkloadQuery).items() if value}
+    known = {name: value for name, value in values.items() if name in WorkloadQuery.model_fields}
+    query = WorkloadQuery.model_validate(known)
+    model = await ask.ingress.workload.workload(account.request, ask.caller, query)
+    document = model.model_dump()
+    report = workload_tables(document)
+    tables = {f"t{number}": _table(table) for number, table in enumerate(report.tables)}
+    return account.content(
+        {
+            "query_": query,
+            "notes": report.notes,
+            "table_notes": {f"t{number}": table.note for number, table in enumerate(report.tables)},
+            "definitions": report.definitions,
+            "figures": [(figure.title, drawn(figure)) for figure in workload_figures(document)],
+        },
+        tables,
+    )
+
+
+def _table(table: ReportTable) -> Table[tuple[Cell, ...]]:
+    """Return a table of a report as one of a page."""
+
+    def column(number: int) -> Column[tuple[Cell, ...]]:
+        figures = [row[number] for row in table.rows if row[number] is not None]
+        is_figure = bool(figures) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in figures
+        )
+        heading = table.columns[number].capitalize()
+        return Column(heading, lambda row: cell_text(row[number]), is_figure=is_figure)
+
+    columns = tuple(column(number) for number in range(len(table.columns)))
+    return Table(table.title, columns, table.rows, empty="There is nothing in this time.")
+
+
+PAGES = (
+    Page("/reports", "Reports", FINDINGS_READ, show_list, "reports", menu="Reports", key="r"),
+    Page("/reports/workload", "Workload and fairness", FINDINGS_READ, show_workload, "workload"),
+    Page("/reports/{name}/file", "Report", FINDINGS_READ, download, "reports"),
+)
