@@ -59,7 +59,7 @@ async def cover_asked(account: Account, schedule: Schedule) -> CoverAsked:
 
 def members(account: Account, schedule: Schedule) -> list[tuple[str, str]]:
     """Return the ids and names of whoever has shifts or a place in the order, by name."""
-    ids = {entry.user_id for entry in schedule.entries or ()} | set(members_of(schedule))
+    ids = {entry.user_id for entry in schedule.entries or ()} | set(members_of(schedule, account.now))
     return sorted(((id, account.name(id)) for id in ids), key=lambda person: person[1].casefold())
 
 

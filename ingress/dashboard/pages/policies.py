@@ -86,7 +86,9 @@ async def show_policy(ask: Ask) -> Content:
     )
     row = _policy_row(account, policy, next(iter(coverage.policies), None))
     figure = await _ladder(account, policy.id)
-    listed = FindingListQuery(entity=[policy.id], connection=[account.connection or ""])
+    listed = FindingListQuery.model_validate(
+        {"entity": [policy.id], "connection": [account.connection or ""]}
+    )
     found = await ask.ingress.findings.list(ask.request, ask.caller, listed)
     people, hidden = await _people(account, policy.id)
     simulated, pages = await _simulation(account)

@@ -103,7 +103,7 @@ async def show_list(ask: Ask) -> Content:
 
 
 async def show_schedule(ask: Ask) -> Content:
-    """GET /dashboard/schedules/{schedule}: a month, gaps, cliffs, parts, and cover. Raises ResourceNotFound."""
+    """GET /dashboard/schedules/{schedule}: a month, gaps, parts, cover. Raises ResourceNotFound."""
     account = await find_account(ask)
     if account.snapshot is None:
         return account.content()

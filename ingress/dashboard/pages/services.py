@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ, ISSUES_READ
 from calmo_pagerduty.coverage.lanes import percent_text
@@ -68,11 +68,14 @@ async def show_service(ask: Ask) -> Content:
     service = require_object(account.index.services, "service", ask.request.path_params["service"])
     query = NowNextQuery(service=service.id, time_zone=account.zone().key)
     state = await ask.ingress.coverage.now_next(account.request, ask.caller, query)
-    listed = FindingListQuery(entity=[service.id], connection=[account.connection or ""])
+    listed = FindingListQuery.model_validate(
+        {"entity": [service.id], "connection": [account.connection or ""]}
+    )
     found = await ask.ingress.findings.list(ask.request, ask.caller, listed)
-    tables = {"findings": finding_table(found.findings)}
+    tables: dict[str, Table[Any]] = {"findings": finding_table(found.findings)}
     if ask.may(ISSUES_READ):
-        issues = await ask.ingress.issues.list(ask.request, ask.caller, IssueListQuery(service=[service.id]))
+        of_service = IssueListQuery.model_validate({"service": [service.id]})
+        issues = await ask.ingress.issues.list(ask.request, ask.caller, of_service)
         tables["issues"] = issue_table("Issues", issues.issues, "This service had no incident here.")
     state_of = next(iter(state.services), None)
     checks = [] if state_of is None else state_of["checklist"]
@@ -86,7 +89,7 @@ async def show_service(ask: Ask) -> Content:
 async def _open_issues(ask: Ask) -> Counter[str] | None:
     if not ask.may(ISSUES_READ):
         return None
-    query = IssueListQuery(status=OPEN, limit=MAX_COUNTED)
+    query = IssueListQuery.model_validate({"status": OPEN, "limit": MAX_COUNTED})
     page = await ask.ingress.issues.list(ask.request, ask.caller, query)
     return Counter(issue.service.id for issue in page.issues if issue.service is not None)
 
