@@ -217,7 +217,8 @@ def schedules_figure(snapshot: AccountSnapshot, query: GridQuery) -> Figure:
     selection = grid_selection(index, query)
     lanes = schedule_lanes(Timelines(index, report.window), restricted(report, selection))
     length = f"{days} days" if query.days else f"a {query.period}"
-    return lanes_figure("schedules", f"All schedules, {length}", report.window, zone, lanes, now)
+    whose = "All schedules" if query.schedule is None else index.schedules[query.schedule].name
+    return lanes_figure("schedules", f"{whose}, {length}", report.window, zone, lanes, now)
 
 
 def grid_selection(index: OnCallIndex, query: GridQuery) -> Selection:

@@ -14,6 +14,7 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Schedule, Sc
 from ingress.dashboard.pages.reports import ENDINGS, REPORTS
 from tests.support.browser import WIDTHS, visiting
 from tests.support.dashboard import DashboardSite
+from tests.support.doors import ACME
 from tests.support.snapshots import DAY, ada, ada_schedule, new_connection, small_snapshot, store_snapshot
 
 PAGES = (
@@ -58,7 +59,7 @@ def account(site: DashboardSite) -> AccountSnapshot:
 
 @pytest.fixture(scope="module")
 async def key(site: DashboardSite, account: AccountSnapshot) -> str:
-    return site.a_key(person="PADA")
+    return site.a_key(person="PADA", scopes=(ACME,))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
