@@ -18,7 +18,7 @@ from ingress.dashboard.tables import Column, Table
 from ingress.workload.models import CoverQuery, CoverSuggestionModel
 
 
-class Part(NamedTuple):
+class SchedulePart(NamedTuple):
     """A layer, or an event of a rotation. `turn` says how long a person's turn is."""
 
     name: str
@@ -63,11 +63,11 @@ def members(account: Account, schedule: Schedule) -> list[tuple[str, str]]:
     return sorted(((id, account.name(id)) for id in ids), key=lambda person: person[1].casefold())
 
 
-def part_table(account: Account, schedule: Schedule) -> Table[Part]:
+def part_table(account: Account, schedule: Schedule) -> Table[SchedulePart]:
     """Return the layers and the rotations' events, with people in their order."""
     zone = account.zone()
     parts = [
-        Part(
+        SchedulePart(
             layer.name,
             format_duration(layer.turn_seconds),
             ", ".join(account.name(user_id) for user_id in layer.user_ids),
@@ -77,7 +77,7 @@ def part_table(account: Account, schedule: Schedule) -> Table[Part]:
         for layer in schedule.layers
     ]
     parts += [
-        Part(
+        SchedulePart(
             f"{rotation.name}: {event.name}",
             format_duration(event.first_end - event.first_start),
             ", ".join(account.name(user_id) if user_id else "nobody" for user_id in event.member_ids),
