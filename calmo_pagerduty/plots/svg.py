@@ -124,7 +124,9 @@ class Canvas:
     def path(
         self, points: list[tuple[float, float]], classes: str, fill: Fill, *, closed: bool = False
     ) -> None:
-        """Draw a line through points; `closed` joins the last to the first."""
+        """Draw a line through points, if there are any; `closed` joins the last to the first."""
+        if not points:  # a path without a point is an error in a browser's console
+            return
         steps = "L".join(f"{number(x)} {number(y)}" for x, y in points)
         self._elements.append(f'<path class="{classes} {fill}" d="M{steps}{"Z" if closed else ""}"/>')
 

@@ -124,3 +124,10 @@ def _luminance(colour: str) -> float:
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_curve_without_points_draws_nothing() -> None:
+    canvas = Canvas("empty")
+    canvas.path([], "curve", Fill.LEVEL_1)
+    canvas.path([(1, 2), (3, 4)], "curve", Fill.LEVEL_1)
+    assert canvas.figure("Empty", "", 10, 10).inline().count("<path") == 1
