@@ -166,6 +166,6 @@ async def test_a_report_comes_as_a_file_in_each_format(site: DashboardSite, key:
 async def test_a_report_without_the_permission_for_persons_shows_teams(
     site: DashboardSite, account: AccountSnapshot
 ) -> None:
-    session = await site.session(site.a_key(FINDINGS_READ, CONNECTIONS_READ))
+    session = await site.session(site.a_key(FINDINGS_READ, CONNECTIONS_READ, scopes=(ACME,)))
     page = (await session.get("/dashboard/reports/workload")).text
     assert "by team" in page and "Ben" not in page
