@@ -123,7 +123,9 @@ async def show_form(ask: Ask) -> Content:
 async def act(ask: Ask) -> Done:
     """POST /dashboard/issues/{id}/act/{action}. Raises what `ActionService.act` raises."""
     issue_id, action = ask.request.path_params["id"], parse_action(ask.request.path_params["action"])
+    issue = await ask.read(lambda t: require_issue(t, ask.caller.visibility, issue_id))
     page = f"{ROOT}/issues/{issue_id}"
+    name = f"{FORMS[action].word} {_name_of(issue.number, issue.title)}"
     try:
         answer = await ask.ingress.action_service.act(
             ask.caller,
@@ -136,11 +138,11 @@ async def act(ask: Ask) -> Done:
         )
     except CallStored:
         words = "Temporal can't be reached now. The action is stored and goes on by itself."
-        return Done(page, f"{FORMS[action].word}: {words}", "note")
+        return Done(page, f"{name}: {words}", "note")
     progress = progress_of(answer.operation, answer.call.state)
     kind, words = SAID_OF_PROGRESS[progress]
     detail = str((answer.call.error or {}).get("message") or "") if progress is Progress.NOT_DONE else ""
-    return Done(page, " ".join(filter(None, (f"{FORMS[action].word}: {words}", detail))), kind)
+    return Done(page, " ".join(filter(None, (f"{name}: {words}", detail))), kind)
 
 
 async def gather(ask: Ask) -> Done:

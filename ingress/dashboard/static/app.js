@@ -1,9 +1,11 @@
 // What every page runs. Pages work without it: it adds what only a script can do.
 import { keepTimes } from "./times.js";
 import { followStream } from "./live.js";
+import { listenToKeys } from "./keys.js";
 
 keepTimes();
 followStream();
+listenToKeys();
 
 const wide = window.matchMedia("(min-width: 60rem)");
 for (const details of document.querySelectorAll("details[data-open-when-wide]")) {

@@ -4,6 +4,8 @@ import { clock, duration } from "./times.js";
 
 const STALE_MS = 8000;
 const SAID_MS = 5000;
+// In a storm, so many new issues are looked at for being critical in `SAID_MS`.
+const MAX_LOOKED_AT = 5;
 
 export function followStream() {
   const live = document.getElementById("live");
@@ -13,6 +15,7 @@ export function followStream() {
   let beatAt = Date.now();
   let ended = false;
   let saidAt = 0;
+  let lookedAt = [];
 
   const show = () => {
     const silent = Date.now() - beatAt;
@@ -36,6 +39,21 @@ export function followStream() {
     document.getElementById("announcer").textContent = `${unseen.size} new`;
   };
 
+  // A new critical issue interrupts once, on whichever page; all else is said when the reader is ready.
+  const alarmIfCritical = async (id) => {
+    lookedAt = lookedAt.filter((at) => Date.now() - at < SAID_MS);
+    if (lookedAt.length >= MAX_LOOKED_AT) return;
+    lookedAt.push(Date.now());
+    const stream = new URL(live.getAttribute("hx-sse:connect"), location.href).pathname;
+    const answer = await fetch(`${stream.replace(/stream$/, "issues/")}${id}/row`, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) return;
+    const row = new DOMParser().parseFromString(`<table>${await answer.text()}</table>`, "text/html");
+    const is = (column, word) => row.querySelector(`.col-${column}`)?.textContent.trim().startsWith(word);
+    if (is("severity", "Critical") && is("status", "Triggered")) {
+      document.getElementById("alarm").textContent = `New critical issue: ${row.querySelector(".row-link").textContent}`;
+    }
+  };
+
   document.addEventListener("beat", () => {
     beatAt = Date.now();
     show();
@@ -46,6 +64,7 @@ export function followStream() {
     const shown = document.querySelectorAll(`[data-issue="${CSS.escape(id)}"]`);
     for (const element of shown) element.dispatchEvent(new CustomEvent("changed"));
     if (!shown.length) {
+      if (!unseen.has(id)) alarmIfCritical(id);
       unseen.add(id);
       announce("issue");
     }
