@@ -102,7 +102,7 @@ async def test_a_form_offers_the_account_s_people_and_a_note_half_typed_survives
         note = page.get_by_label("New note")
         await note.press_sequentially("half a th")
         await note.evaluate("field => field.setSelectionRange(2, 6)")
-        await page.locator("summary").filter(has_text="Raw deliveries").click()
+        await page.locator("#raw > summary").click()
         await note.focus()
         await system.act(incident, "acknowledge")
         await expect(page.locator(".issue-state")).to_contain_text("Acknowledged", timeout=ANSWER * 1000)
