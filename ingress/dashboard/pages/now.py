@@ -6,9 +6,8 @@ from calmo_pagerduty.access.permissions import FINDINGS_READ, ISSUES_READ, TOOLS
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-from ingress.dashboard.first_steps import first_step
-
 from calmo_pagerduty.tool_calls.model import CallState
+from ingress.dashboard.first_steps import first_step
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.issues import issue_table
 from ingress.dashboard.trust import trust_signs
@@ -37,7 +36,6 @@ async def show(ask: Ask) -> Content:
         {
             "has_more": page.next_cursor is not None,
             "first_step": None if worst_first else await first_step(ask),
-
             "approvals": await _waiting_calls(ask),
             "signs": await trust_signs(ask),
             "next_gap": await _next_gap(ask),
