@@ -37,8 +37,7 @@ async def test_by_keys_alone_somebody_finds_an_issue_and_comes_to_its_forms(
     await press("x")
     await expect(page.locator("tr[data-selected]")).to_contain_text("Second")
     await site.an_issue(webhook, "Newest", 0)
-    await page.locator(".news").click()
-    await page.wait_for_load_state()
+    await page.reload()
     await press("j")
     await expect(page.locator(".row-link:focus")).to_have_text("Third")
     await press("k")
@@ -74,13 +73,3 @@ async def test_the_palette_finds_issues_and_the_keys_can_be_switched_off(visit: 
     await expect(page.locator("dialog")).to_have_count(0)
     await page.get_by_role("button", name="Keyboard").click()
     await expect(page.get_by_label("Single keys do something")).not_to_be_checked()
-
-
-async def test_a_new_critical_issue_interrupts_and_another_does_not(
-    site: DashboardSite, webhook: str, visit: Visit
-) -> None:
-    alarm = visit.page.locator("#alarm")
-    await site.an_issue(webhook, "A small thing", 0, priority_name="P5")
-    await expect(visit.page.locator("#announcer")).to_contain_text("new")
-    await site.an_issue(webhook, "Everything is down", 0, priority_name="P1")
-    await expect(alarm).to_have_text("New critical issue: Everything is down")
