@@ -10,6 +10,7 @@ import pytest
 
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.scopes import Scope
 from ingress.dashboard.page import Page
@@ -121,10 +122,12 @@ async def _fill(site: DashboardSite) -> None:
     findings = [a_finding(f"P{number}", title=title) for number, title in enumerate(HOSTILE)]
     now, acme = datetime.now(UTC), [Scope.parse("organization:acme")]
     site.database.write_blocking(lambda t: record_results(t, connection, (a_result(*findings),), now))
-    for name in HOSTILE:
-        site.database.write_blocking(
-            lambda t, name=name: api_keys.insert_key(t, name, ALL_PERMISSIONS, acme, now, person=name)
-        )
+
+    def insert_keys(tx: Transaction) -> None:
+        for name in HOSTILE:
+            api_keys.insert_key(tx, name, ALL_PERMISSIONS, acme, now, person=name)
+
+    site.database.write_blocking(insert_keys)
 
 
 def _address(page: Page, links: set[str]) -> str | None:
