@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from calmo_pagerduty.access import audit_store
@@ -188,7 +189,7 @@ async def _changes(ask: Ask, connection: ConnectionModel) -> Sequence[RuleChange
         )
     )
     changes = []
-    for row, earlier in zip(rows, [*rows[1:], None], strict=True):
+    for row, earlier in zip_longest(rows, rows[1:]):
         before = None if earlier is None else ConnectionRules.model_validate(earlier.record["rules"])
         lines = describe_changes(before, ConnectionRules.model_validate(row.record["rules"]))
         changes.append(RuleChange(row, lines))
