@@ -1,5 +1,6 @@
 """REST endpoints for tools, tool calls, approvals and the audit chain."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from ingress.api.calls import (
     idempotency_key_of,
 )
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
+from ingress.api.errors import TooMuchAtOnce
 from ingress.api.finding import require_connection
 from ingress.api.models import Links
 from ingress.tools.models import (
@@ -59,6 +61,7 @@ class ToolEndpoints:
         self._database = database
         self._dispatcher = dispatcher
         self._links = links
+        self._verifying = asyncio.Lock()
 
     def endpoints(self) -> "list[EndpointRow]":
         return [
@@ -227,8 +230,16 @@ class ToolEndpoints:
     async def verify_audit(
         self, _request: Request, _principal: Principal, query: VerificationQuery
     ) -> VerificationModel:
-        """GET /api/audit/verification: verify all scopes' rows. The answer holds only hashes and counts."""
-        result = await self._database.read(lambda transaction: audit.verify_chain(transaction, query.head))
+        """GET /api/audit/verification: verify all scopes' rows. The answer holds only hashes and counts.
+
+        It reads the whole chain, so a process verifies it for nobody else meanwhile. Raises TooMuchAtOnce.
+        """
+        if self._verifying.locked():
+            raise TooMuchAtOnce("the audit is being verified already; try again in a minute")
+        async with self._verifying:
+            result = await self._database.read(
+                lambda transaction: audit.verify_chain(transaction, query.head)
+            )
         return VerificationModel(
             whole=result.broken is None, rows=result.rows, head=result.head, broken=result.broken
         )

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 from sse_starlette import ServerSentEvent
+from starlette.requests import Request
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from ingress.api import key_limits
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import TooMuchAtOnce
 from ingress.api.key_limits import KeyLimit, LiveResponse
+from ingress.tools.models import VerificationQuery
 from tests.support.doors import make_key, open_doorway
+
+_ANY_REQUEST = Request({"type": "http", "headers": []})
 
 
 async def test_a_key_with_too_many_requests_under_way_is_told_so(
@@ -39,6 +45,22 @@ async def test_a_key_has_so_many_streams_until_it_ends_one(monkeypatch: pytest.M
     again, again_status = _open_stream("key_1")
     assert await again_status == 200
     await _end(again)
+
+
+async def test_the_audit_is_verified_for_one_caller_at_a_time(
+    database: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    async with open_doorway(database, keyring, tmp_path) as doorway:
+        rows = {row.path: row for row in doorway.ingress.tools.endpoints()}
+        verification = rows["/api/audit/verification"]
+        assert isinstance(verification, Endpoint)
+        ask = (_ANY_REQUEST, None, VerificationQuery())
+        answers = await asyncio.gather(
+            verification.handler(*ask), verification.handler(*ask), return_exceptions=True
+        )
+        assert isinstance(answers[1], TooMuchAtOnce)
+        assert answers[0].whole
+        assert (await verification.handler(*ask)).whole
 
 
 def _open_stream(key_id: str) -> tuple["asyncio.Task[None]", "asyncio.Future[int]"]:
