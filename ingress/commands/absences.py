@@ -14,7 +14,9 @@ from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True, help="Import, list and remove calendars that say when people are away."
+)
 USER = typer.Argument(help="The person's id at PagerDuty")
 
 

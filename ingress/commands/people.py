@@ -9,7 +9,9 @@ from calmo_pagerduty.access.roles import Role, make_grant
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 
-app = typer.Typer(no_args_is_help=True, help="Manage people who sign in through the OpenID provider.")
+app = typer.Typer(
+    no_args_is_help=True, help="Manage people who sign in to the dashboard through the OpenID provider."
+)
 
 SUBJECT = typer.Argument(help="The provider's name of the person, which never changes: the claim sub")
 

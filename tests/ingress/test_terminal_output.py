@@ -54,6 +54,7 @@ def views(text: str) -> list[RenderableType]:
     issue, item = an_issue(text), {"id": text, "name": text, "parts": {"summary": text}}
     call = {
         "state": "failed", "tool": text, "error": {"message": text}, "call_id": text, "requester": text,
+        "approver": text,
         "connection_id": text, "arguments": {text: text}, "workflow_url": text, "result": None,
     }  # fmt: skip
     table = Table()

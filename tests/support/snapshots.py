@@ -136,9 +136,9 @@ def store_snapshot(database: Database, snapshot: AccountSnapshot, scope: str = A
 
 
 def store_snapshot_of(database: Database, snapshot: AccountSnapshot) -> AccountSnapshot:
-    """Store it for the connection that it names."""
+    """Store it for the connection that it names; return it as it is read, with no calendar of absences."""
     database.write_blocking(lambda tx: store.insert_whole_snapshot(tx, snapshot))
-    return snapshot
+    return replace(snapshot, absences=snapshot.absences or ())
 
 
 def new_connection(database: Database, scope: str = ACME) -> str:

@@ -92,7 +92,7 @@ async def test_the_only_connection_need_not_be_named_and_of_two_one_must(service
     assert answer.status_code == 200
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     answer = await service.http.post("/api/tools/list_services", json={}, headers=service.headers)
-    assert answer.status_code == 404
+    assert answer.status_code == 409
     assert second in answer.json()["error"]["message"]
 
 

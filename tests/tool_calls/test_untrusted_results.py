@@ -131,6 +131,7 @@ async def test_with_approvals_an_obedient_agent_writes_nothing_without_a_person(
 
 async def test_the_same_agent_does_write_where_it_may(service: System) -> None:
     """Or the two tests before would prove nothing."""
+    service.permit(WRITES_ON.model_copy(update={"medium_after_untrusted": True}))
     incident = service.an_incident()
     text = DISGUISES[0].format(order=order_for(service, incident, "resolve_incident", {}))
     service.site.account.annotate(incident, text)
