@@ -150,18 +150,29 @@ class ProductSide:
         writer.close()
         return seconds
 
-    async def stop_ingress_with_a_reader(self) -> float:
-        """Stop the ingress while a client reads live changes; return the seconds until its end."""
+    def make_api_key(self) -> str:
+        """Insert an API key that reads issues, and return it."""
         with open_database(self._settings) as database:
             now = datetime.now(UTC)
-            key = database.write_blocking(
+            return database.write_blocking(
                 lambda tx: api_keys.insert_key(tx, "bench", ["issues:read"], None, now)
             )
+
+    async def open_streams(self, count: int) -> Sequence[asyncio.StreamWriter]:
+        """Open clients that read live changes, each with a key of its own. The caller closes them."""
+        return [await self._open_stream(self.make_api_key()) for _ in range(count)]
+
+    async def _open_stream(self, key: str) -> asyncio.StreamWriter:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         head = f"GET /api/issues/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n"
         writer.write(head.encode())
         if b" 200 " not in await reader.readline():
             raise NotAcknowledged("the live changes were refused")
+        return writer
+
+    async def stop_ingress_with_a_reader(self) -> float:
+        """Stop the ingress while a client reads live changes; return the seconds until its end."""
+        writer = await self._open_stream(self.make_api_key())
         started = time.monotonic()
         ingress = self._children["ingress"]
         ingress.terminate()

@@ -23,6 +23,9 @@ class Sizes:
     contexts_at_once: int = 50
     starts: int = 15
     snapshot_incidents: int = 10_000
+    dashboard_issues: int = 5_000
+    dashboard_visits: int = 20
+    dashboard_streams: int = 300
 
 
 FULL = Sizes()
@@ -41,4 +44,7 @@ QUICK = Sizes(
     contexts_at_once=15,
     starts=7,
     snapshot_incidents=2_000,
+    dashboard_issues=1_000,
+    dashboard_visits=8,
+    dashboard_streams=100,
 )
