@@ -17,7 +17,7 @@ from calmo_pagerduty.scheduling.roster_model import INFINITY, Model, Terms
 from calmo_pagerduty.scheduling.roster_rules import why_not
 
 #: More patterns would cost more time than they save.
-MAX_PATTERNS = 8_000
+MAX_PATTERNS = 2_000
 _DIGITS = 6
 
 
