@@ -49,9 +49,9 @@ class Solution:
 
 def run(model: Model, node_limit: int, time_limit: float) -> Solution:
     """Return the best solution within the limits, and a bound that none is below."""
-    import numpy as np  # noqa: PLC0415 (a command starts without them)
-    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (as above)
-    from scipy.sparse import csr_array  # noqa: PLC0415 (as above)
+    import numpy as np  # noqa: PLC0415 (a command starts without it)
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (a command starts without it)
+    from scipy.sparse import csr_array  # noqa: PLC0415 (a command starts without it)
 
     if not model.cost:
         fits = all(lower <= 0 <= upper for _, lower, upper in model.rows)

@@ -141,6 +141,7 @@ def _watch(client: "ApiClient", path: str, as_json: bool) -> None:
         if news != told:
             typer.echo(news, err=True)
             told = news
+        # A command has nothing else to do meanwhile, and a drill moves by the minute.
         time.sleep(POLL_SECONDS)
     _show(drill, as_json)
     report = drill["report"] or {}

@@ -57,7 +57,7 @@ def tool_help(name: str) -> str:
 
 
 def _is_accepted(tool: "Tool", example: str, properties: Mapping[str, Any]) -> bool:
-    from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments  # noqa: PLC0415 - as above
+    from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments  # noqa: PLC0415 - imports pydantic
     from ingress.commands.pairs import InvalidArgument, parse_pairs  # noqa: PLC0415 - only help needs it
 
     try:

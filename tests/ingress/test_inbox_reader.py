@@ -1,7 +1,5 @@
 """Nobody's backlog hides others' deliveries, and what is left in the database comes later, in order."""
 
-import time
-
 import pytest
 
 from calmo_pagerduty.db.database import Database
@@ -133,11 +131,9 @@ async def test_readings_from_the_beginning_take_only_their_share_of_the_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(inbox_reader, "RESCAN_SHARE", 1e-9)
-    started = time.monotonic()
     stuck = keep(database, busy, a_note("QSTUCK"))
     inbox.hold_back([ref_of(database, stuck)])
     await inbox.read()
     inbox.hold_back([])
     await inbox.read()
     assert take_all(queues) == [], "another reading so soon would take too much"
-    assert time.monotonic() - started < 1e6
