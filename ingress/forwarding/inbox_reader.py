@@ -37,7 +37,8 @@ class InboxReader:
         self._database = database
         self._queues = queues
         self._rate = rate
-        self._overlap = 0 if database.commits_in_order else OVERLAP
+        # Less than a page: a full page that held only known deliveries would be read again for ever.
+        self._overlap = 0 if database.commits_in_order else min(OVERLAP, PAGE // 2)
         #: By number: the connection of each delivery that is queued, in flight or not yet marked.
         self._in_memory: dict[int, str] = {}
         self._of_connection: Counter[str] = Counter()
