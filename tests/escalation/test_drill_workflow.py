@@ -151,7 +151,7 @@ async def test_an_opening_that_needs_an_approval_pages_nobody_before(system: Sys
     system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
     before = len(system.site.account.incidents)
     for approve, state in ((False, "refused"), (True, "done")):
-        _, drill_id = await begin(system)
+        workflow_id, drill_id = await begin(system)
         waiting = await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
         assert waiting["state"] == "opening"
         assert len(system.site.account.incidents) == before
@@ -163,6 +163,8 @@ async def test_an_opening_that_needs_an_approval_pages_nobody_before(system: Sys
         assert ended["state"] == state
         assert ended["waits_for_call"] is None
         assert ("is denied" in str(ended["report"])) is not approve
+        # Its row says that it is finished before its workflow ends, and until then it is the service's drill.
+        await system.temporal.get_workflow_handle(workflow_id).result()
     assert len(system.site.account.incidents) == before + 1
     assert system.site.account.incidents[ended["incident_id"]].status is IncidentStatus.RESOLVED
 
