@@ -1,4 +1,4 @@
-"""Sessions of the dashboard, and the one-time links that begin one."""
+"""Sessions of the dashboard, the one-time links that begin one, and the views that people saved."""
 
 from sqlalchemy import Column, ForeignKey, Index, Table
 
@@ -32,4 +32,18 @@ sign_in_links = Table(
     Column("expires_at", Utc, nullable=False),
     Column("used_at", Utc),
     Index(None, "expires_at"),
+)
+
+#: Named filters of the dashboard's lists. They are a person's, whichever of their keys they sign in with.
+saved_views = Table(
+    "saved_views",
+    metadata,
+    #: Whose it is (`access.persons.key_owner`).
+    Column("owner", Text, primary_key=True),
+    #: The list's path below the dashboard's root, such as /issues.
+    Column("path", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    #: The filters, as the address's query.
+    Column("query", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
 )

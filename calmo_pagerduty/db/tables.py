@@ -18,7 +18,7 @@ from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.people_tables import people, sign_in_flows
 from calmo_pagerduty.db.scenario_tables import scenarios
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
-from calmo_pagerduty.db.session_tables import dashboard_sessions, sign_in_links
+from calmo_pagerduty.db.session_tables import dashboard_sessions, saved_views, sign_in_links
 from calmo_pagerduty.db.snapshot_tables import (
     account_snapshots,
     oncall_runs,
@@ -36,8 +36,8 @@ __all__ = [
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
     "oncall_digests", "oncall_runs", "operations", "people", "reconciliations", "refusals", "request_permits",
-    "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts", "timeline",
-    "tool_calls",
+    "saved_views", "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts",
+    "timeline", "tool_calls",
     "webhook_secrets", "webhooks", "workload_settings",
 ]  # fmt: skip
 

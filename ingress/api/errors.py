@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from calmo_pagerduty.absences.ics import CalendarRefused
 from calmo_pagerduty.absences.model import TooManyCalendars
+from calmo_pagerduty.access.saved_view_store import TooManyViews
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
@@ -126,6 +127,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     TooManyScenarios: HTTPStatus.CONFLICT,
     CalendarRefused: HTTPStatus.BAD_REQUEST,
     TooManyCalendars: HTTPStatus.CONFLICT,
+    TooManyViews: HTTPStatus.CONFLICT,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
     NotOnCall: HTTPStatus.CONFLICT,

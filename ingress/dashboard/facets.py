@@ -1,4 +1,4 @@
-"""Filters of a list: facets with counts, and saved views. `templates/facets.html` draws them."""
+"""Filters of a list: facets with counts. `templates/facets.html` draws them, and the list's views."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,10 +10,3 @@ class Facet(NamedTuple):
     name: str
     heading: str
     values: Sequence[tuple[str, str, int]]
-
-
-class SavedView(NamedTuple):
-    """A named filter."""
-
-    name: str
-    query: str

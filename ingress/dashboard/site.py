@@ -76,6 +76,7 @@ PAGES: Sequence[Page] = (
 SET_UP = set_up.PAGE
 #: What forms do.
 ACTIONS: Sequence[Action] = (
+    *issues.ACTIONS,
     *issue.ACTIONS,
     *findings.ACTIONS,
     *approvals.ACTIONS,

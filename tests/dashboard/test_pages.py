@@ -6,6 +6,7 @@ import io
 import pytest
 from playwright.async_api import Browser, expect
 
+from calmo_pagerduty.access.saved_view_store import MAX_VIEWS
 from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.browser import visiting
 from tests.support.dashboard import DashboardSite
@@ -40,6 +41,39 @@ async def test_everything_can_be_read_and_filtered_without_scripts(
         await expect(visit.page.locator(".row-link")).to_have_text("Quiet one")
         await visit.page.get_by_role("button", name="Sign out").click()
         await expect(visit.page).to_have_url(f"{site.address}/dashboard/sign-in")
+
+
+async def test_somebody_names_filters_as_a_view_of_their_own_which_others_do_not_see(
+    site: DashboardSite, key: str, browser: Browser
+) -> None:
+    async with visiting(browser, site.address, width=360) as visit:
+        await visit.sign_in(key, "/dashboard/issues?severity=critical&text=calc")
+        page = visit.page
+        await page.get_by_text("Save this view").click()
+        await page.get_by_label("Name").fill(" Calculators  at night ")
+        assert await visit.looks_wrong("save-view-360") == []
+        await page.get_by_role("button", name="Save", exact=True).click()
+        await expect(page.locator(".views [aria-current]")).to_have_text("Calculators at night")
+        await page.get_by_role("link", name="Open", exact=True).click()
+        await page.get_by_role("link", name="Calculators at night").click()
+        await expect(page).to_have_url(f"{site.address}/dashboard/issues?severity=critical&text=calc")
+        assert await visit.looks_wrong("own-view-360") == []
+        other = await site.session(site.a_key(person="PUSER2"))
+        assert "Calculators" not in (await other.get("/dashboard/issues")).text
+        again = await site.session(site.a_key(person="puser1"))
+        assert "Calculators" in (await again.get("/dashboard/issues")).text
+        await page.get_by_role("button", name="Delete this view").click()
+        await expect(page.get_by_role("link", name="Calculators at night")).to_have_count(0)
+
+        for number in range(MAX_VIEWS):
+            await again.post(f"/dashboard/issues/views?text={number}", {"name": str(number)})
+        refused = await again.post(
+            "/dashboard/issues/views?text=x", {"name": "one more", "back": "/dashboard/issues"}
+        )
+        assert refused.status_code == 303
+        assert "delete one first" in (await again.get("/dashboard/issues")).text
+        wrong = await again.post("/dashboard/issues/views?severity=purple", {"name": "wrong"})
+        assert wrong.status_code == 400
 
 
 async def test_the_theme_is_chosen_without_a_script_and_stays(

@@ -56,7 +56,7 @@ OF_A_SCOPE = (
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
     "alembic_version", "api_keys", "dashboard_sessions", "dead_letters", "key_checks", "leases",
-    "people", "request_permits", "sign_in_flows", "sign_in_links",
+    "people", "request_permits", "saved_views", "sign_in_flows", "sign_in_links",
 }  # fmt: skip
 
 

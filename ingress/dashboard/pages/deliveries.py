@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from calmo_pagerduty.access.permissions import DELIVERIES_READ, WEBHOOKS_WRITE
+from calmo_pagerduty.access.saved_view_store import SavedView
 from calmo_pagerduty.deliveries import queries as delivery_queries
 from calmo_pagerduty.deliveries.model import RESPONSE_OF_VERDICT, DeliveryState, StoredAs, Verdict
 from calmo_pagerduty.deliveries.replay_store import ReplayOutcome
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from ingress.api.endpoints import NoInput
-from ingress.dashboard.facets import Facet, SavedView
+from ingress.dashboard.facets import Facet
 from ingress.dashboard.looks import LOOK_OF_DELIVERY_STATE, LOOK_OF_VERDICT
 from ingress.dashboard.page import Action, Ask, Content, Done, Page
 from ingress.dashboard.pages.webhooks import refusal_table

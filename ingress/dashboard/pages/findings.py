@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ, FINDINGS_WRITE
+from calmo_pagerduty.access.saved_view_store import SavedView
 from calmo_pagerduty.findings import queries as finding_queries
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
 from ingress.api.endpoints import NoInput
 from ingress.api.models import NoBody
-from ingress.dashboard.facets import Facet, SavedView
+from ingress.dashboard.facets import Facet
 from ingress.dashboard.looks import LOOK_OF_FINDING_SEVERITY, LOOK_OF_FINDING_STATE
 from ingress.dashboard.page import Action, Ask, Content, Done, Page
+from ingress.dashboard.saved_views import list_own_views, view_actions
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.tables import Column, Table
 from ingress.findings.models import AcceptBody, DismissBody, FindingListQuery, InboxFindingModel
@@ -39,6 +41,7 @@ async def show_list(ask: Ask) -> Content:
         {
             "facets": _facets(counts),
             "views": VIEWS,
+            "own_views": await list_own_views(ask, LIST.path),
             "next_cursor": page.next_cursor,
             "is_first": query.cursor is None,
         },
@@ -140,12 +143,14 @@ def _facets(counts: Mapping[tuple[str, str, str], int]) -> Sequence[Facet]:
     )
 
 
+LIST = Page("/findings", "Findings", FINDINGS_READ, show_list, "findings", menu="Findings", key="f")
 PAGES = (
-    Page("/findings", "Findings", FINDINGS_READ, show_list, "findings", menu="Findings", key="f"),
+    LIST,
     Page("/findings/{id}", "Finding", FINDINGS_READ, show_finding, "finding"),
 )
 ACTIONS = (
     Action("/findings/{id}/accept", FINDINGS_WRITE, accept),
     Action("/findings/{id}/dismiss", FINDINGS_WRITE, dismiss),
     Action("/findings/{id}/undo", FINDINGS_WRITE, undo),
+    *view_actions(LIST.path, LIST.permission, FindingListQuery),
 )

@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from calmo_pagerduty.access.permissions import ISSUES_READ
+from calmo_pagerduty.access.saved_view_store import SavedView
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import IssueOrigin
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.api.endpoints import NoInput
-from ingress.dashboard.facets import Facet, SavedView
+from ingress.dashboard.facets import Facet
 from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
 from ingress.dashboard.page import Ask, Content, Page
+from ingress.dashboard.saved_views import list_own_views, view_actions
 from ingress.dashboard.tables import Column, Table
 from ingress.incidents.models import IssueListQuery, IssueModel
 
 #: A download holds at most so many issues.
 MAX_DOWNLOADED = 5000
 MAX_SERVICES = 12
-
 
 VIEWS = (
     SavedView("Open", "status=triggered&status=acknowledged"),
@@ -40,6 +41,7 @@ async def show_list(ask: Ask) -> Content:
         {
             "facets": _facets(counts),
             "views": VIEWS,
+            "own_views": await list_own_views(ask, LIST.path),
             "next_cursor": page.next_cursor,
             "is_first": query.cursor is None,
         },
@@ -104,7 +106,9 @@ def _facets(counts: Any) -> Sequence[Facet]:
     ]
 
 
+LIST = Page("/issues", "Issues", ISSUES_READ, show_list, "issues", menu="Issues", key="i")
 PAGES = (
-    Page("/issues", "Issues", ISSUES_READ, show_list, "issues", menu="Issues", key="i"),
+    LIST,
     Page("/issues/{id}/row", "Issue", ISSUES_READ, show_row, "issue_row"),
 )
+ACTIONS = view_actions(LIST.path, LIST.permission, IssueListQuery)
