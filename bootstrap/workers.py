@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from bootstrap.services import Services
+from calmo_pagerduty import __version__
 from calmo_pagerduty.temporal.rate_limits import limit_each_connection
 from workflows import names
 from workflows.account_memory import AccountMemoryWorkflow
@@ -33,6 +35,11 @@ WORKFLOWS = (
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)
+#: Workers say their release, which Temporal shows. It does not route by it.
+RELEASE = WorkerDeploymentConfig(
+    version=WorkerDeploymentVersion(deployment_name="calmo-pagerduty", build_id=__version__),
+    use_worker_versioning=False,
+)
 
 
 async def connect(services: Services) -> None:
@@ -64,6 +71,7 @@ def incident_worker(services: Services) -> Worker:
         nonsticky_to_sticky_poll_ratio=0.5,
         sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        deployment_config=RELEASE,
     )
 
 
@@ -79,4 +87,5 @@ def pagerduty_worker(services: Services) -> Worker:
         activities=services.pagerduty_activities,
         max_concurrent_activities=settings.pagerduty_slots,
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        deployment_config=RELEASE,
     )

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from bootstrap.services import Services
 from calmo_pagerduty.temporal import client as temporal_client
+from calmo_pagerduty.temporal.task_queues import TaskKind, TaskQueues
 from ingress.absences.endpoints import AbsenceEndpoints
 from ingress.api.health import HealthEndpoints
 from ingress.api.keys import ApiKeyEndpoints
@@ -91,6 +92,9 @@ class Ingress:
             temporal,
             ActionSender(self.starter),
             self.forwarder.wake,
+        )
+        self.task_queues = TaskQueues(
+            temporal, ((queue, TaskKind.WORKFLOWS), (names.pagerduty_queue(queue), TaskKind.ACTIVITIES))
         )
         self.tool_call_sweeper = ToolCallSweeper(database, self.action_service.resume)
         self.retention = RetentionSweeper(

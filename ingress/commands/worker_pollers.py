@@ -2,14 +2,12 @@
 
 import asyncio
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal import client as temporal_client
+from calmo_pagerduty.temporal.task_queues import TaskKind, describe_queue
 
 
 class TemporalSilent(Exception):
@@ -25,13 +23,7 @@ async def _pollers(task_queue: str) -> list[str]:
     try:
         options = temporal_client.connection_options()
         client = await Client.connect(**options, runtime=temporal_client.runtime())
-        description = await client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=client.namespace,
-                task_queue=TaskQueue(name=task_queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            )
-        )
+        state = await describe_queue(client, task_queue, TaskKind.WORKFLOWS)
     except (RuntimeError, RPCError) as error:
         raise TemporalSilent(str(error).splitlines()[0]) from None
-    return sorted({poller.identity for poller in description.pollers})
+    return sorted({poller.identity for poller in state.pollers})

@@ -12,6 +12,7 @@ from calmo_pagerduty.connections import rate_limit_store, store as connections
 from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.reconciliation import store as reconciliations
+from calmo_pagerduty.temporal.task_queues import QueueState
 from calmo_pagerduty.webhooks.lifecycle import WebhookState
 from ingress.api.endpoints import NoInput
 from ingress.dashboard.page import Ask
@@ -50,8 +51,21 @@ async def trust_signs(ask: Ask) -> Sequence[Sign]:
     if ask.may(CONNECTIONS_READ):
         signs += await ask.read(lambda t: list(_connection_signs(t, ask)))
     is_connected = ask.ingress.services.temporal.connected
-    signs.append(Sign("Temporal", "connected" if is_connected else "away", "good" if is_connected else "bad"))
-    return signs
+    return [*signs, *temporal_signs(is_connected, await ask.ingress.task_queues.states(), ask.now)]
+
+
+def temporal_signs(is_connected: bool, queues: Sequence[QueueState] | None, now: datetime) -> Sequence[Sign]:
+    """Judge whether Temporal answers (`queues` is None if not), and whether workers poll each queue."""
+    if queues is None:
+        return [Sign("Temporal", "does not answer" if is_connected else "away", "bad")]
+    unserved = [queue for queue in queues if not any(poller.polls(now) for poller in queue.pollers)]
+    if len(unserved) == len(queues):
+        workers = Sign("Workers", "none polls: incidents are kept, and wait", "bad")
+    elif unserved:
+        workers = Sign("Workers", f"none polls for {unserved[0].kind.name.lower()}", "bad")
+    else:
+        workers = Sign("Workers", "at work")
+    return [Sign("Temporal", "answers"), workers]
 
 
 def webhook_sign(states: Sequence[WebhookState]) -> Sign:

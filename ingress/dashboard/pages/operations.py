@@ -1,16 +1,10 @@
 """Operations: how far deliveries are behind, who works, reconciliation and rates by connection, the audit."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client
-from temporalio.service import RPCError
+from typing import Any
 
 from calmo_pagerduty.access.permissions import AUDIT_READ, CONNECTIONS_READ, METRICS_READ
 from calmo_pagerduty.db import leases
@@ -26,10 +20,14 @@ from ingress.dashboard.looks import LOOK_OF_DELIVERY_STATE
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.connections import list_connections
 from ingress.dashboard.tables import Column, Table
+from ingress.dashboard.worker_tables import worker_tables
+from ingress.forwarding.forwarder import LEASE as FORWARDER_LEASE
+from ingress.reconciliation.schedule_states import (
+    WORDS_OF_SCHEDULED,
+    ScheduleState,
+    list_schedule_states,
+)
 from ingress.tools.models import VerificationModel, VerificationQuery
-
-#: Temporal is asked for no longer than this.
-TEMPORAL_SECONDS = 2.0
 
 WORDS_OF_WAITING = {
     DeliveryState.PENDING: "wait for the forwarder",
@@ -48,29 +46,33 @@ class ConnectionWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """A worker that polled our task queue lately. `last_seen` is UTC."""
+class ConnectionSchedule:
+    """A schedule in Temporal, and its connection."""
 
-    identity: str
-    kind: str
-    last_seen: datetime
+    connection: ConnectionModel
+    state: ScheduleState
 
 
 async def show(ask: Ask) -> Content:
     """GET /dashboard/operations; with `verify=yes` the audit's chain is verified."""
     backlog = await ask.read(lambda t: backlog_queries.get_backlog(t, ask.caller.visibility))
-    is_operator = ask.may(METRICS_READ) and ask.caller.visibility.everything
-    tables: dict[str, Table[Backlog] | Table[ConnectionWork] | Table[Lease] | Table[Worker]] = {
+    connections = await list_connections(ask)
+    tables: dict[str, Table[Any]] = {
         "backlog": _backlog_table(backlog),
-        "connections": _connection_table(await _work(ask)),
+        "connections": _connection_table(await _work(ask, connections)),
     }
+    schedules = await _schedules(ask, connections)
+    if schedules is not None:
+        tables["schedules"] = _schedule_table(schedules)
     parts: dict[str, object] = {}
-    if is_operator:
+    if ask.may(METRICS_READ) and ask.caller.visibility.everything:
         parts = json.loads(bytes((await ask.ingress.health.readyz(ask.request)).body))
-        workers = await _workers(ask)
-        if workers is not None:
-            tables["workers"] = _worker_table(workers)
-        tables["leases"] = _lease_table(await ask.read(leases.list_leases))
+        held = await ask.read(leases.list_leases)
+        parts["forwarder"] = next((lease.holder for lease in held if lease.name == FORWARDER_LEASE), None)
+        tables["leases"] = _lease_table(held)
+        queues = await ask.ingress.task_queues.states()
+        if queues is not None:
+            tables |= worker_tables(queues, ask.now)
     return Content({"parts": parts, "verification": await _verification(ask)}, tables)
 
 
@@ -80,9 +82,7 @@ async def _verification(ask: Ask) -> VerificationModel | None:
     return await ask.ingress.tools.verify_audit(ask.request, ask.caller, VerificationQuery())
 
 
-async def _work(ask: Ask) -> Sequence[ConnectionWork]:
-    connections = await list_connections(ask)
-
+async def _work(ask: Ask, connections: Sequence[ConnectionModel]) -> Sequence[ConnectionWork]:
     def read(transaction: Transaction) -> Sequence[ConnectionWork]:
         work = []
         for connection in connections:
@@ -94,36 +94,13 @@ async def _work(ask: Ask) -> Sequence[ConnectionWork]:
     return await ask.read(read)
 
 
-async def _workers(ask: Ask) -> Sequence[Worker] | None:
-    """Return the workers of both kinds of tasks; None if Temporal does not answer."""
-    temporal = ask.ingress.services.temporal
-    if not temporal.connected:
+async def _schedules(ask: Ask, connections: Sequence[ConnectionModel]) -> Sequence[ConnectionSchedule] | None:
+    """Return the schedules of the connections that the caller sees; None if Temporal does not answer."""
+    by_id = {connection.id: connection for connection in connections}
+    states = await list_schedule_states(ask.ingress.services.temporal, by_id)
+    if states is None:
         return None
-    kinds = {
-        TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: "workflows",
-        TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities",
-    }
-    found: list[Worker] = []
-    try:
-        async with asyncio.timeout(TEMPORAL_SECONDS):
-            for kind, word in kinds.items():
-                queue = ask.ingress.services.settings.task_queue
-                found += await _pollers(temporal.client, queue, kind, word)
-    except (RPCError, TimeoutError):
-        return None
-    return sorted(found, key=lambda worker: (worker.kind, worker.identity))
-
-
-async def _pollers(client: Client, queue: str, kind: "TaskQueueType.ValueType", word: str) -> list[Worker]:
-    description = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
-        )
-    )
-    return [
-        Worker(poller.identity, word, poller.last_access_time.ToDatetime().astimezone())
-        for poller in description.pollers
-    ]
+    return [ConnectionSchedule(by_id[state.connection_id], state) for state in states]
 
 
 def _backlog_table(backlog: Sequence[Backlog]) -> Table[Backlog]:
@@ -156,7 +133,9 @@ def _connection_table(work: Sequence[ConnectionWork]) -> Table[ConnectionWork]:
 
 def _left(item: ConnectionWork) -> str:
     rate = item.connection.rate
-    return "" if rate.minute_remaining is None else f"{rate.minute_remaining} of {rate.minute_limit}"
+    return (
+        "not told yet" if rate.minute_remaining is None else f"{rate.minute_remaining} of {rate.minute_limit}"
+    )
 
 
 def _run_text(item: ConnectionWork) -> str:
@@ -166,17 +145,25 @@ def _run_text(item: ConnectionWork) -> str:
     return f"{run.reason}, {'ended ' + str(run.finished_at) if run.finished_at else 'not finished'}"
 
 
-def _worker_table(workers: Sequence[Worker]) -> Table[Worker]:
+def _schedule_table(schedules: Sequence[ConnectionSchedule]) -> Table[ConnectionSchedule]:
     return Table(
-        "Workers",
+        "Schedules in Temporal",
         (
-            Column("Worker", lambda worker: worker.identity),
-            Column("Polls for", lambda worker: worker.kind),
-            Column("Last seen", lambda worker: worker.last_seen.isoformat(), cell="worker_seen"),
+            Column("Connection", lambda row: row.connection.name, cell="connection_work"),
+            Column("What", lambda row: WORDS_OF_SCHEDULED[row.state.workflow]),
+            Column("State", _schedule_text, cell="schedule_state"),
+            Column("Last run", lambda row: str(row.state.last_run or "never"), cell="schedule_last"),
+            Column("Next run", lambda row: str(row.state.next_run or "none"), cell="schedule_next"),
         ),
-        workers,
-        empty="No worker polls: incidents are received and kept, and become issues once one does.",
+        schedules,
+        empty="Temporal keeps no schedule yet. A connection gets its schedules within a minute.",
     )
+
+
+def _schedule_text(row: ConnectionSchedule) -> str:
+    if not row.state.is_paused:
+        return "runs"
+    return f"paused: {row.state.note}" if row.state.note else "paused"
 
 
 def _lease_table(held: Sequence[Lease]) -> Table[Lease]:

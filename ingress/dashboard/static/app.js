@@ -7,6 +7,8 @@ keepTimes();
 followStream();
 listenToKeys();
 
+document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 const wide = window.matchMedia("(min-width: 60rem)");
 for (const details of document.querySelectorAll("details[data-open-when-wide]")) {
   if (wide.matches) details.open = true;
