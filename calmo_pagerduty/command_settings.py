@@ -15,6 +15,8 @@ class CommandSettings:
     """The service's address and API key, as the environment states them."""
 
     data_dir: Path
+    #: Where workers show that they work.
+    heartbeat_folder: Path
     #: CALMO_URL or CALMO_PUBLIC_URL, without a trailing slash.
     url: str | None
     http_host: str
@@ -31,8 +33,10 @@ def load_command_settings() -> CommandSettings:
     """Read the environment. Raises InvalidSettings, naming the variable."""
     given = {name.upper(): value for name, value in os.environ.items()}
     url = given.get("CALMO_URL") or given.get("CALMO_PUBLIC_URL")
+    data_dir = Path(given.get("CALMO_DATA_DIR", ".calmo"))
     return CommandSettings(
-        data_dir=Path(given.get("CALMO_DATA_DIR", ".calmo")),
+        data_dir=data_dir,
+        heartbeat_folder=Path(given.get("CALMO_HEARTBEAT_DIR", data_dir)),
         url=url.rstrip("/") if url else None,
         http_host=given.get("CALMO_HTTP_HOST", "127.0.0.1"),
         http_port=_port(given),

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     analysis_process: bool = True
     #: Run workflows in the SDK's sandbox (tests always do).
     workflow_sandbox: bool = False
+    #: HOST:PORT at which a worker serves its metrics. Default: nowhere.
+    worker_metrics: str | None = None
+    #: Where workers show that they work. Default: the data folder.
+    heartbeat_dir: Path | None = None
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8
     #: Maximum number of concurrent calls to PagerDuty in a worker.
     pagerduty_slots: Annotated[int, Field(ge=1, le=1000)] = 24
@@ -114,6 +118,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'calmo.db'}"
+
+    @property
+    def heartbeat_folder(self) -> Path:
+        """The folder of the files by which workers show that they work."""
+        return self.heartbeat_dir or self.data_dir
 
     @property
     def public_address(self) -> str:

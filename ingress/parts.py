@@ -101,9 +101,9 @@ class Ingress:
             database, settings.instance, settings.keep_bodies, settings.keep_ids
         )
         self.drill_sweeper = DrillSweeper(database, temporal, queue)
-        self.context_counter = ContextCounter(database, self.metrics)
-        self.finding_counter = FindingCounter(database, self.metrics)
-        self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
+        self.context_counter = ContextCounter(database, self.metrics, self._leads)
+        self.finding_counter = FindingCounter(database, self.metrics, self._leads)
+        self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue, self._leads)
         self.oncall_scheduler = OnCallScheduler(database, temporal, queue)
         self.rough_night_sweeper = RoughNightSweeper(database, services.cover_service, temporal, queue)
         self._make_endpoints()
@@ -177,6 +177,9 @@ class Ingress:
     def links(self) -> Links:
         namespace = temporal_client.connection_options().get("namespace", "default")
         return Links(self.services.settings.temporal_ui_url, namespace)
+
+    def _leads(self) -> bool:
+        return self.forwarder.leading
 
     async def connect(self) -> SignalSender:
         """Wait until Temporal answers, without a limit. The receiver stores deliveries meanwhile."""

@@ -1,6 +1,8 @@
 """Serve the ingress over HTTP, and let requests in flight finish before it stops."""
 
+import asyncio
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -9,6 +11,7 @@ from starlette.applications import Starlette
 
 from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty import logs
+from calmo_pagerduty.heartbeats import show_heartbeat
 from calmo_pagerduty.processes import check_port, yield_to_doors
 from calmo_pagerduty.settings import Settings
 from ingress.connection_limits import ConnectionLimits
@@ -29,9 +32,17 @@ class _Closing(Protocol):
 class _Server(uvicorn.Server):
     """Closes the ingress before it stops, so that new deliveries get 503 and not a broken connection."""
 
-    def __init__(self, config: uvicorn.Config, ingress: _Closing) -> None:
+    def __init__(self, config: uvicorn.Config, ingress: _Closing, heartbeat_folder: Path) -> None:
         super().__init__(config)
         self._ingress = ingress
+        self._heartbeat_folder = heartbeat_folder
+
+    async def main_loop(self) -> None:
+        heartbeat = asyncio.create_task(show_heartbeat(self._heartbeat_folder, "ingress"))
+        try:
+            await super().main_loop()
+        finally:
+            heartbeat.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._ingress.close()
@@ -69,7 +80,7 @@ def run_ingress(settings: Settings, role: Role = Role.ALL) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=2048,
         )
-        _Server(config, ingress).run()
+        _Server(config, ingress, settings.heartbeat_folder).run()
 
 
 def _application(store: OpenStore, role: Role) -> tuple[Starlette, _Closing]:

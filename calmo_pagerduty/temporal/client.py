@@ -25,7 +25,14 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import GrpcCompression, RetryConfig, RPCError, RPCStatusCode
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
@@ -65,12 +72,31 @@ class MissingSearchAttributes(ExplainedError):
     """The namespace lacks search attributes that can't be added. The message names them."""
 
 
+class MetricsNotServed(ExplainedError):
+    """The metrics can't be served at the address that the settings name."""
+
+
 @cache
-def runtime() -> Runtime:
-    """Return the process's only runtime. It sends Core's log, by default on stdout, to our logs."""
+def runtime(metrics_address: str | None = None) -> Runtime:
+    """Return the process's only runtime. It sends Core's log, by default on stdout, to our logs.
+
+    At `metrics_address`, HOST:PORT, it serves the metrics of the SDK and of workflows.
+    Raises MetricsNotServed.
+    """
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding=forwarding)))
+    metrics = PrometheusConfig(bind_address=metrics_address) if metrics_address else None
+    try:
+        return Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(levels, forwarding=forwarding),
+                metrics=metrics,
+                # Several processes of one machine must be told apart by their addresses alone.
+                attach_service_name=False,
+            )
+        )
+    except ValueError as error:
+        raise MetricsNotServed(f"CALMO_WORKER_METRICS={metrics_address}: {error}") from None
 
 
 def connection_options() -> dict[str, Any]:
@@ -79,13 +105,15 @@ def connection_options() -> dict[str, Any]:
 
 
 async def connect(
-    search_attributes: Sequence[SearchAttributeKey[Any]], retry: RetryConfig | None = None
+    search_attributes: Sequence[SearchAttributeKey[Any]],
+    retry: RetryConfig | None = None,
+    metrics_address: str | None = None,
 ) -> Client:
     """Connect, retrying without a time limit, and add missing search attributes.
 
-    Raises MissingSearchAttributes if the namespace can't hold them.
+    Raises MissingSearchAttributes if the namespace can't hold them, MetricsNotServed.
     """
-    options = connection_options()
+    options = {**connection_options(), "runtime": runtime(metrics_address)}
     local = options["target_host"].startswith(("127.0.0.1:", "localhost:"))
     delay = 0.1
     while True:
@@ -94,7 +122,6 @@ async def connect(
                 **options,
                 data_converter=DATA_CONVERTER,
                 retry_config=retry,
-                runtime=runtime(),
                 grpc_compression=GrpcCompression.NONE if local else GrpcCompression.GZIP,
             )
             await ensure_search_attributes(client, search_attributes)

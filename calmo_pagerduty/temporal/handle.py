@@ -17,8 +17,9 @@ class TemporalUnavailable(Exception):
 class TemporalHandle:
     """Holds the Temporal client that a process shares. Without a client, it is not connected yet."""
 
-    def __init__(self, client: Client | None = None) -> None:
+    def __init__(self, client: Client | None = None, metrics_address: str | None = None) -> None:
         self._client = client
+        self._metrics_address = metrics_address
 
     @property
     def connected(self) -> bool:
@@ -41,8 +42,8 @@ class TemporalHandle:
     ) -> Client:
         """Return the client. Connects first if necessary, retrying without a time limit.
 
-        Raises MissingSearchAttributes if the namespace can't hold them.
+        Raises MissingSearchAttributes if the namespace can't hold them, MetricsNotServed.
         """
         if self._client is None:
-            self._client = await temporal_client.connect(search_attributes, retry)
+            self._client = await temporal_client.connect(search_attributes, retry, self._metrics_address)
         return self._client

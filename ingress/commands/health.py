@@ -3,6 +3,7 @@
 import typer
 
 from calmo_pagerduty.command_settings import load_command_settings
+from calmo_pagerduty.heartbeats import list_heartbeats
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 app = typer.Typer(no_args_is_help=True, help="Check the health of a process.")
@@ -30,7 +31,16 @@ def ingress() -> None:
 
 @app.command()
 def worker() -> None:
-    """Check that a worker polls our task queue."""
+    """Check that the workers of this machine work. Without any, check that one polls our task queue."""
+    # A worker that hangs is seen beside others that work, and Temporal's state decides nothing.
+    heartbeats = list_heartbeats(load_command_settings().heartbeat_folder, "worker")
+    hung = [f"{beat.pid} for {beat.age:.0f} s" for beat in heartbeats if beat.is_hung]
+    if hung:
+        raise NotWell(f"hanging workers, by process id: {', '.join(hung)}")
+    if heartbeats:
+        pids = ", ".join(str(beat.pid) for beat in heartbeats)
+        typer.echo(f"working, by process id: {pids}")
+        return
     # Temporal's client takes a second to import, and the check of the ingress does not need it.
     from ingress.commands.worker_pollers import TemporalSilent, list_pollers  # noqa: PLC0415 - imports Temporal
 

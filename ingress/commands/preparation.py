@@ -90,6 +90,7 @@ class UpOptions:
         return isolated_environment() | {
             "CALMO_SIMULATOR_URL": self.simulator_url,
             "CALMO_DATA_DIR": str(self.data_dir),
+            "CALMO_HEARTBEAT_DIR": str(self.data_dir),
             "CALMO_HTTP_HOST": "127.0.0.1",
             "CALMO_HTTP_PORT": str(self.port),
             "CALMO_WEBHOOK_URL": self.webhook_url,

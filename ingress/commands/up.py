@@ -5,12 +5,14 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from calmo_pagerduty.clients.rest import ApiClient
+from calmo_pagerduty.heartbeats import is_hung
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
@@ -153,7 +155,8 @@ class _Service:
                     (sys.executable, "-m", *command), logs / f"{name}.log", environment, stdin
                 )
 
-            return SupervisedProcess(name, start, after_ready)
+            hung = partial(is_hung, plan.data_dir, command[0])
+            return SupervisedProcess(name, start, after_ready, hung)
 
         def serve(role: str, port: int) -> tuple[str, ...]:
             return "ingress", "ingress", "--role", role, "--port", str(port)

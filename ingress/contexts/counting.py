@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from calmo_pagerduty.contexts import store as contexts
@@ -16,11 +17,12 @@ POLL_SECONDS = 10.0
 
 
 class ContextCounter:
-    """Counts contexts from the database, because workers serve no metrics themselves."""
+    """Counts contexts of all workers from the database. Of several processes only the leading one counts."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(self, database: Database, metrics: Metrics, leading: Callable[[], bool]) -> None:
         self._database = database
         self._metrics = metrics
+        self._leading = leading
         self._since = datetime.now(UTC)
         self._counted: set[tuple[str, int]] = set()
 
@@ -34,11 +36,14 @@ class ContextCounter:
             await asyncio.sleep(POLL_SECONDS)
 
     async def count_once(self) -> None:
-        """Count contexts that finished since the last call. Raises StoreUnavailable."""
+        """Count contexts that finished since the last call; who does not lead passes them over.
+
+        Raises StoreUnavailable.
+        """
         since = self._since
         runs = await self._database.read(lambda t: contexts.list_finished_since(t, since))
         for run in runs:
-            if run.key not in self._counted:
+            if run.key not in self._counted and self._leading():
                 self._count(run)
         if runs:
             self._since = runs[-1].at

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.findings import queries
@@ -13,11 +14,12 @@ POLL_SECONDS = 30.0
 
 
 class FindingCounter:
-    """Counts findings in the database, because workers serve no metrics themselves."""
+    """Counts findings in the database. Of several processes only the leading one shows them."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(self, database: Database, metrics: Metrics, leading: Callable[[], bool]) -> None:
         self._database = database
         self._metrics = metrics
+        self._leading = leading
 
     async def run(self) -> None:
         """Count, again and again, until cancelled."""
@@ -30,7 +32,7 @@ class FindingCounter:
 
     async def count_once(self) -> None:
         """Set the gauges to what is in the database now. Raises StoreUnavailable."""
-        counts = await self._database.read(queries.count_findings)
+        counts = await self._database.read(queries.count_findings) if self._leading() else {}
         self._metrics.findings.clear()
         for labels, count in counts.items():
             self._metrics.findings.labels(*labels).set(count)

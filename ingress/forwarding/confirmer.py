@@ -61,6 +61,9 @@ class Confirmer:
                 if self._leading():
                     await self._confirm()
                     await self._take_overview()
+                else:
+                    # Who leads now counts them: the last count of a former leader would be told for ever.
+                    self._metrics.unfinished.set(0)
             except StoreUnavailable as error:
                 logger.warning("confirming_failed", extra={"error": str(error)})
 

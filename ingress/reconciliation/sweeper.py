@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from temporalio.client import Client
@@ -24,15 +25,21 @@ SWEEP_SECONDS = 30.0
 
 
 class ReconcileScheduler:
-    """Several processes may schedule, because schedules and runs have fixed ids."""
+    """Several processes may schedule, because schedules and runs have fixed ids; the leading one counts."""
 
     def __init__(
-        self, database: Database, metrics: Metrics, temporal: TemporalHandle, task_queue: str
+        self,
+        database: Database,
+        metrics: Metrics,
+        temporal: TemporalHandle,
+        task_queue: str,
+        leading: Callable[[], bool],
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._temporal = temporal
         self._task_queue = task_queue
+        self._leading = leading
         self._schedules = KeptSchedules(schedules.HEALTH, database, task_queue)
         self._disabled: set[str] = set()
         self._last_run_id: int | None = None
@@ -84,13 +91,14 @@ class ReconcileScheduler:
 
     async def _count(self) -> None:
         disabled = await self._database.read(examinations.get_disabled_webhooks)
-        for _ in set(disabled) - self._disabled:
-            self._metrics.alarms.labels("subscription_disabled").inc()
+        counts = self._leading()
+        if counts:
+            self._metrics.alarms.labels("subscription_disabled").inc(len(set(disabled) - self._disabled))
         self._disabled = set(disabled)
         if self._last_run_id is None:
             self._last_run_id = await self._database.read(reconcile_reasons.get_latest_run_id)
         last_run_id = self._last_run_id
         totals = await self._database.read(lambda t: reconcile_reasons.get_run_totals_since(t, last_run_id))
-        for kind, count in totals.counts.items():
+        for kind, count in totals.counts.items() if counts else ():
             self._reconciled.labels(kind).inc(count)
         self._last_run_id = totals.latest

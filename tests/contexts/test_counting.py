@@ -1,5 +1,6 @@
 """Operators see how many contexts were gathered, what they cost and what they lacked."""
 
+from tests.support.eventually import eventually
 from tests.support.system import System
 
 
@@ -10,6 +11,7 @@ async def metrics(system: System) -> dict[str, float]:
 
 
 async def test_each_version_is_counted_once_with_what_it_lacked(system: System) -> None:
+    await eventually(system.leads)
     system.site.abilities.discard("event_intelligence")
     ref = system.trigger()
     found = await system.gather_context(ref)

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from calmo_pagerduty.findings.model import Finding, FindingSeverity
 from calmo_pagerduty.findings.service import FindingService
+from ingress.findings.counting import FindingCounter
 from ingress.findings.models import encode_position
 from tests.support.connected import add_connection
 from tests.support.documented import check
@@ -192,9 +194,15 @@ async def test_answers_are_as_the_document_says(inbox: Inbox) -> None:
 
 async def test_metrics_count_findings_without_ids(inbox: Inbox) -> None:
     await inbox.record(a_gap(), BURDENED)
-    await inbox.doorway.ingress.finding_counter.count_once()
+    leading = True
+    counter = FindingCounter(inbox.doorway.database, inbox.doorway.ingress.metrics, leading=lambda: leading)
+    await counter.count_once()
     text = (
         await inbox.doorway.client.get("/metrics", headers=make_key(inbox.doorway.database, ["metrics:read"]))
     ).text
     assert 'calmo_findings{analysis="coverage",severity="high",state="new"} 1.0' in text
     assert inbox.connection not in text and "PANA" not in text
+    # Another process leads and tells them now: added up, each finding is counted once.
+    leading = False
+    await counter.count_once()
+    assert "calmo_findings{" not in generate_latest(inbox.doorway.ingress.metrics.registry).decode()

@@ -9,7 +9,7 @@ ENVIRONMENTS: list[dict[str, str]] = [
     {},
     {"CALMO_DATA_DIR": "/var/lib/calmo", "CALMO_API_KEY": "calmo_a_b"},
     {"CALMO_HTTP_HOST": "0.0.0.0", "CALMO_HTTP_PORT": "9000"},  # noqa: S104 - nothing listens there
-    {"CALMO_HTTP_PORT": "0"},
+    {"CALMO_HTTP_PORT": "0", "CALMO_HEARTBEAT_DIR": "/run/calmo"},
     {"CALMO_HTTP_PORT": "9000.0"},
     {"CALMO_PUBLIC_URL": "https://calmo.example/"},
     {"CALMO_PUBLIC_URL": "https://calmo.example", "CALMO_URL": "http://inside.example:8080/"},
@@ -26,6 +26,7 @@ def test_both_readers_of_the_environment_agree(
         monkeypatch.setenv(name, value)
     command, service = load_command_settings(), load_settings()
     assert command.data_dir == service.data_dir
+    assert command.heartbeat_folder == service.heartbeat_folder
     assert (command.url or command.http_url) == service.api_address
     assert (command.api_key or "") == (service.api_key.get_secret_value() if service.api_key else "")
 

@@ -114,6 +114,7 @@ async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_
     system: System,
 ) -> None:
     scheduler = system.ingress.reconcile_scheduler
+    await eventually(system.leads)
 
     async def schedules() -> set[str]:
         await scheduler.schedule_once()

@@ -345,6 +345,10 @@ class System:
         await eventually(state, lambda found: found is ContextState.COMPLETE, within)
         return self.document(ref, version)
 
+    async def leads(self) -> bool:
+        """Return whether our ingress forwards, and so counts."""
+        return self.ingress.forwarder.leading
+
     # What is stored
 
     def issues(self) -> Mapping[str, Any]:

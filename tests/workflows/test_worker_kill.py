@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 
+from calmo_pagerduty.heartbeats import list_heartbeats
+from calmo_pagerduty.http_client import AsyncClient, tls_context
 from calmo_pagerduty.incidents.lifecycle import EventFacts
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from tests.support.builders import NOON, facts, minutes
 from tests.support.eventually import eventually
@@ -23,17 +26,23 @@ TASK_STARTED = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 
 
 @pytest.fixture
+def metrics_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
 async def start_worker(
-    runs: IncidentRuns, temporal_server: TemporalDevServer, tmp_path: Path
+    runs: IncidentRuns, temporal_server: TemporalDevServer, tmp_path: Path, metrics_port: int
 ) -> AsyncIterator[StartWorker]:
-    """Starts `python worker.py`, with the settings that it has by itself."""
+    """Starts `python worker.py`, with the settings that it has by itself, and its metrics served."""
     address = temporal_server.address
-    async with worker_processes(tmp_path, address, TASK_QUEUE=runs.task_queue) as start:
+    settings = {"TASK_QUEUE": runs.task_queue, "WORKER_METRICS": f"127.0.0.1:{metrics_port}"}
+    async with worker_processes(tmp_path, address, **settings) as start:
         yield start
 
 
 async def test_after_a_workers_kill_another_one_goes_on_with_its_incidents(
-    runs: IncidentRuns, start_worker: StartWorker
+    runs: IncidentRuns, start_worker: StartWorker, metrics_port: int, tmp_path: Path
 ) -> None:
     refs = [runs.an_incident() for _ in range(10)]
     first = await start_worker()
@@ -41,6 +50,10 @@ async def test_after_a_workers_kill_another_one_goes_on_with_its_incidents(
         await runs.deliver(ref, triggered())
     for ref in refs:
         await runs.until_saved(ref, 1, within=PROGRAM)
+    told = await _metrics(metrics_port)
+    assert "temporal_workflow_task_schedule_to_start_latency_count" in told
+    assert not any(ref.incident_id in told for ref in refs)
+    assert [beat.pid for beat in list_heartbeats(tmp_path, "worker")] == [first.pid]
     await _kill(first)
     await start_worker()
     for ref in refs:
@@ -73,6 +86,11 @@ def triggered() -> EventFacts:
 
 def acknowledged() -> EventFacts:
     return facts(EventType.ACKNOWLEDGED, at=NOON + minutes(1), status=IncidentStatus.ACKNOWLEDGED)
+
+
+async def _metrics(port: int) -> str:
+    async with AsyncClient(trust_env=False, verify=tls_context()) as http:
+        return (await http.get(f"http://127.0.0.1:{port}/metrics")).text
 
 
 async def _kill(worker: Process) -> None:
