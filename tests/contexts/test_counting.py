@@ -1,6 +1,6 @@
 """Operators see how many contexts were gathered, what they cost and what they lacked."""
 
-from tests.support.eventually import eventually
+from ingress.contexts.counting import ContextCounter
 from tests.support.system import System
 
 
@@ -11,11 +11,10 @@ async def metrics(system: System) -> dict[str, float]:
 
 
 async def test_each_version_is_counted_once_with_what_it_lacked(system: System) -> None:
-    await eventually(system.leads)
     system.site.abilities.discard("event_intelligence")
     ref = system.trigger()
     found = await system.gather_context(ref)
-    counter = system.ingress.context_counter
+    counter = ContextCounter(system.database, system.ingress.metrics, leading=lambda: True)
     for _ in range(3):
         await counter.count_once()
     told = await metrics(system)
