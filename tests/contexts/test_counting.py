@@ -11,10 +11,10 @@ async def metrics(system: System) -> dict[str, float]:
 
 
 async def test_each_version_is_counted_once_with_what_it_lacked(system: System) -> None:
+    counter = ContextCounter(system.database, system.ingress.metrics, leading=lambda: True)
     system.site.abilities.discard("event_intelligence")
     ref = system.trigger()
     found = await system.gather_context(ref)
-    counter = ContextCounter(system.database, system.ingress.metrics, leading=lambda: True)
     for _ in range(3):
         await counter.count_once()
     told = await metrics(system)
