@@ -14,7 +14,7 @@ LIBRARY = ROOT / "calmo_pagerduty"
 
 #: Packages and modules of the library that speak to the world.
 IO_PACKAGES = ("clients", "db", "temporal")
-IO_MODULES = ("command_settings", "http_client", "logs", "processes", "settings")
+IO_MODULES = ("command_settings", "heartbeats", "http_client", "logs", "processes", "settings")
 #: What a module is called that does I/O in a feature; every other module of a feature is pure.
 IO_NAMES = ("store", "queries", "rows", "service", "client", "transport", "throttle", "observer")
 #: These do I/O, or build on what does.
