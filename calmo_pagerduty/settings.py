@@ -104,8 +104,10 @@ class Settings(BaseSettings):
     confirm_after: timedelta = timedelta(seconds=30)
     #: Retention of deliveries' bodies and of tool calls' results.
     keep_bodies: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=30)
-    #: Retention of the delivery log and of refusals.
+    #: Retention of the delivery log, of refusals, tool calls and the audit, and of what analyses said.
     keep_ids: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=400)
+    #: Retention of issues that are resolved, with their timelines and contexts.
+    keep_issues: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=1095)
 
     _start: str = PrivateAttr(default_factory=lambda: secrets.token_hex(4))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.services import Services
+from calmo_pagerduty.retention.bounds import Periods
 from calmo_pagerduty.temporal import client as temporal_client
 from calmo_pagerduty.temporal.task_queues import TaskKind, TaskQueues
 from ingress.absences.endpoints import AbsenceEndpoints
@@ -98,7 +99,10 @@ class Ingress:
         )
         self.tool_call_sweeper = ToolCallSweeper(database, self.action_service.resume)
         self.retention = RetentionSweeper(
-            database, settings.instance, settings.keep_bodies, settings.keep_ids
+            database,
+            services.keyring,
+            settings.instance,
+            Periods(settings.keep_bodies, settings.keep_ids, settings.keep_issues),
         )
         self.drill_sweeper = DrillSweeper(database, temporal, queue)
         self.context_counter = ContextCounter(database, self.metrics, self._leads)
@@ -120,7 +124,7 @@ class Ingress:
         self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)
         self.explanations = ExplanationEndpoints(database, temporal, queue)
         self.api_keys = ApiKeyEndpoints(database)
-        self.tools = ToolEndpoints(database, self.tool_call_dispatcher, links)
+        self.tools = ToolEndpoints(database, services.keyring, self.tool_call_dispatcher, links)
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, services.settings.instance, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)

@@ -1,9 +1,8 @@
 """The audit chain: append-only rows. Each row's hash covers its record and the previous row's hash.
 
-`hash` is SHA-256 in hex of the previous hash, a line break and the record's canonical JSON.
+Old rows are cut off in sealed segments: `calmo_pagerduty/access/audit_segment_store.py`.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from calmo_pagerduty.access.audit_links import GENESIS, row_fault, row_hash
+from calmo_pagerduty.access.audit_segment_store import verify_segments
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.statements import lock_audit_order
 from calmo_pagerduty.db.tables import audit
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import Visibility
 
-#: The previous hash of the first row.
-GENESIS = "0" * 64
 #: A search of the chain looks at no more rows than these, so that a page never waits for a long one.
 SEARCHED_ROWS = 50_000
 
@@ -40,11 +40,15 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`broken` names the first invalid row and the fault; None if all are valid. `head` is the last hash."""
+    """`broken` names the first invalid row and the fault; None if all are valid. `head` is the last hash.
+
+    `rows` are those that are there, `sealed_rows` those that were cut off in segments.
+    """
 
     rows: int
     head: str
     broken: str | None = None
+    sealed_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
             {**entry.record, "seq": seq, "at": entry.at.astimezone(UTC).isoformat(), "scope": entry.scope}
         )
         row = {"seq": seq, "at": entry.at, "scope": entry.scope, "record": text, "previous_hash": previous}
-        previous = _hash(previous, text)
+        previous = row_hash(previous, text)
         rows.append({**row, "hash": previous})
     tx.execute(_INSERT, rows)
 
@@ -112,38 +116,28 @@ def list_connection_changes(
     )
 
 
-def verify_chain(tx: Transaction, head: str | None = None) -> Verification:
-    """Verify all rows. Only a `head` from an earlier verification reveals rows deleted at the end."""
-    previous, count, seen = GENESIS, 0, head in {None, GENESIS}
+def verify_chain(tx: Transaction, keyring: Keyring, head: str | None = None) -> Verification:
+    """Verify all rows, and the segments in place of those that were cut.
+
+    Only a `head` from an earlier verification reveals rows deleted at the end.
+    """
+    sealed = verify_segments(tx, keyring)
+    if sealed.broken is not None:
+        return Verification(0, sealed.head, sealed.broken, sealed.rows)
+    previous, count, seen = sealed.head, 0, head in {None, GENESIS, *sealed.heads}
     for row in _rows(tx):
         count += 1
-        fault = _row_fault(row, count, previous)
+        fault = row_fault(row, sealed.rows + count, previous)
         if fault is not None:
-            return Verification(count, previous, f"row {row.seq}: {fault}")
+            return Verification(count, previous, f"row {row.seq}: {fault}", sealed.rows)
         previous = row.hash
         seen = seen or previous == head
-    return Verification(count, previous, None if seen else "the noted head is no longer in the chain")
+    return Verification(count, previous, None if seen else _unseen(sealed.rows), sealed.rows)
 
 
-def _row_fault(row: Any, expected_seq: int, previous: str) -> str | None:
-    if row.seq != expected_seq:
-        return f"row {expected_seq} is missing"
-    if row.previous_hash != previous:
-        return "it doesn't follow the row before it"
-    if row.hash != _hash(previous, row.record):
-        return "its record was altered"
-    if _read_record(row.record) != (row.seq, row.scope, row.at.isoformat()):
-        return "its columns don't say what its record says"
-    return None
-
-
-def _read_record(text: str) -> tuple[Any, ...] | None:
-    """Return the record's own (seq, scope, at); None if the record has another form."""
-    try:
-        record = json.loads(text)
-        return record["seq"], record["scope"], record["at"]
-    except (ValueError, LookupError, TypeError):
-        return None
+def _unseen(sealed_rows: int) -> str:
+    lost = "the noted head is no longer in the chain"
+    return f"{lost}, unless it was of one of the sealed rows 1 to {sealed_rows}" if sealed_rows else lost
 
 
 def _rows(tx: Transaction) -> Iterator[Any]:
@@ -159,7 +153,3 @@ def _rows(tx: Transaction) -> Iterator[Any]:
 
 def _text(record: Mapping[str, Any]) -> str:
     return json.dumps(record, sort_keys=True)
-
-
-def _hash(previous: str, text: str) -> str:
-    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()

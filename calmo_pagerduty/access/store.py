@@ -22,7 +22,7 @@ from calmo_pagerduty.access.persons import (
     person_visibility,
 )
 from calmo_pagerduty.db.schema import Utc
-from calmo_pagerduty.db.tables import api_keys
+from calmo_pagerduty.db.tables import api_keys, dashboard_sessions, people, sign_in_links
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 
@@ -181,6 +181,19 @@ def mark_revoked(tx: Transaction, key_id: str, now: datetime) -> tuple[str, ...]
         if tx.execute(sa.update(api_keys).where(live).values(revoked_at=now)).rowcount == 1:
             revoked.append(each)
     return tuple(revoked)
+
+
+def delete_revoked(tx: Transaction, older_than: datetime, limit: int) -> int:
+    """Delete keys that were revoked before a time (UTC) and to which no row refers. Return how many.
+
+    The service's own keys stay: it would make them again, and they would be valid.
+    """
+    other = api_keys.alias()
+    referring = (other.c.created_by, people.c.key_id, dashboard_sessions.c.key_id, sign_in_links.c.key_id)
+    is_idle = sa.and_(*(~sa.exists().where(column == api_keys.c.id) for column in referring))
+    due = sa.select(api_keys.c.id).where(api_keys.c.revoked_at < older_than, ~api_keys.c.is_service, is_idle)
+    ids = list(tx.execute(due.limit(limit)).scalars())
+    return tx.execute(sa.delete(api_keys).where(api_keys.c.id.in_(ids))).rowcount
 
 
 def mark_expiring(tx: Transaction, key_id: str, expires_at: datetime) -> None:

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from calmo_pagerduty.db.statements import insert_or_ignore
-from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets
+from calmo_pagerduty.db.tables import audit_segments, connections, key_checks, webhook_secrets
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 #: All columns with sealed values.
-SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
+SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed, audit_segments.c.sealed)
 
 _FORMAT = 1
 _ALTERED = "the sealed value was altered or belongs to another row"
@@ -58,6 +58,11 @@ class CellAddress:
         """Return the bytes that bind a ciphertext to its place, so that it can't be moved to another row."""
         parts = (str(_FORMAT), self.table, self.column, self.scope, self.row, str(self.version))
         return b"".join(struct.pack(">I", len(part.encode())) + part.encode() for part in parts)
+
+
+def segment_cell(first_seq: int) -> CellAddress:
+    """Return the cell of an audit segment's seal."""
+    return CellAddress("audit_segments", "sealed", "", str(first_seq))
 
 
 class Keyring:

@@ -12,8 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Table
 
-from calmo_pagerduty.db.encryption import CellAddress, Keyring, sealed_prefix, sealing_key_name
-from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets, webhooks
+from calmo_pagerduty.db.encryption import (
+    CellAddress,
+    Keyring,
+    sealed_prefix,
+    sealing_key_name,
+    segment_cell,
+)
+from calmo_pagerduty.db.tables import audit_segments, connections, key_checks, webhook_secrets, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 
 BATCH_SIZE = 200
@@ -51,6 +57,12 @@ _COLUMNS = (
             connections.c.token_sealed.label("sealed"),
         ).where(connections.c.token_sealed.is_not(None)),
         lambda row: CellAddress("connections", "token_sealed", row.scope, row.id, row.token_version),
+    ),
+    _SealedColumn(
+        audit_segments,
+        audit_segments.c.sealed,
+        sa.select(audit_segments.c.first_seq, audit_segments.c.sealed),
+        lambda row: segment_cell(row.first_seq),
     ),
 )
 

@@ -25,13 +25,14 @@ from calmo_pagerduty.db.snapshot_tables import (
     snapshot_blobs,
     snapshot_parts,
 )
-from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
+from calmo_pagerduty.db.tool_tables import audit, audit_segments, request_permits, tool_calls
 from calmo_pagerduty.db.workload_tables import absence_calendars, cover_requests, workload_settings
 
 __all__ = [
     "absence_calendars",
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
-    "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "cover_requests",
+    "analysis_results", "api_keys", "audit", "audit_segments", "connections", "context_parts",
+    "contexts", "cover_requests",
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",

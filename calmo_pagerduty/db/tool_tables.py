@@ -1,4 +1,4 @@
-"""The tables of tool calls."""
+"""The tables of tool calls and of the audit."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
@@ -51,6 +51,22 @@ audit = Table(
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Index(None, "scope", "seq"),
+)
+
+#: Rows of the audit chain that retention has cut off: one row for each sealed run of them.
+audit_segments = Table(
+    "audit_segments",
+    metadata,
+    Column("first_seq", RowNumber, primary_key=True, autoincrement=False),
+    Column("last_seq", RowNumber, nullable=False),
+    Column("first_at", Utc, nullable=False),
+    Column("last_at", Utc, nullable=False),
+    #: The hash before its first row, and that of its last row: the next row or segment goes on from there.
+    Column("previous_hash", Text, nullable=False),
+    Column("last_hash", Text, nullable=False),
+    #: The digest of all the above, sealed with the master key: nobody without it can make a segment.
+    Column("sealed", sa.LargeBinary, nullable=False),
+    Column("sealed_at", Utc, nullable=False),
 )
 
 #: Each connection's use of PagerDuty's rate limits, shared by all processes.

@@ -12,7 +12,13 @@ from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.findings.codec import canonical_json, digest_of, finding_document, result_document
-from calmo_pagerduty.findings.lifecycle import Change, FindingEventKind, FindingState, StoredFinding
+from calmo_pagerduty.findings.lifecycle import (
+    OPEN_STATES,
+    Change,
+    FindingEventKind,
+    FindingState,
+    StoredFinding,
+)
 from calmo_pagerduty.findings.model import AnalysisResult, Finding
 from calmo_pagerduty.findings.rows import finding_from_row, finding_values, instant
 from calmo_pagerduty.kernel.scopes import Scope
@@ -194,6 +200,15 @@ def delete_findings_of_removed_connections(tx: Transaction, limit: int) -> int:
     """Delete findings of removed connections with their history. Return how many."""
     due = sa.select(findings.c.id).where(findings.c.connection_id.in_(_REMOVED)).limit(limit)
     ids = list(tx.execute(due).scalars())
+    tx.execute(sa.delete(finding_events).where(finding_events.c.finding_id.in_(ids)))
+    return tx.execute(sa.delete(findings).where(findings.c.id.in_(ids))).rowcount
+
+
+def delete_gone_findings(tx: Transaction, older_than: datetime, limit: int) -> int:
+    """Delete findings that no result has had since a time, with their history. Return how many."""
+    is_gone = ~findings.c.is_present & (findings.c.changed_at < older_than)
+    is_over = findings.c.state.not_in(OPEN_STATES) & (findings.c.last_seen_at < older_than)
+    ids = list(tx.execute(sa.select(findings.c.id).where(is_gone, is_over).limit(limit)).scalars())
     tx.execute(sa.delete(finding_events).where(finding_events.c.finding_id.in_(ids)))
     return tx.execute(sa.delete(findings).where(findings.c.id.in_(ids))).rowcount
 

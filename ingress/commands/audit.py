@@ -42,5 +42,6 @@ def verify(
 
 def _verification(result: Json) -> str:
     if result["whole"]:
-        return f"whole: {result['rows']} rows, head {result['head']}"
+        sealed = f" after {result['sealed_rows']} sealed ones" if result["sealed_rows"] else ""
+        return f"whole: {result['rows']} rows{sealed}, head {result['head']}"
     return f"broken: {result['broken']}"

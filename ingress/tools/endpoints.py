@@ -12,6 +12,7 @@ from calmo_pagerduty.access.permissions import APPROVALS_WRITE, AUDIT_READ, TOOL
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.reading_service import readable_call
@@ -57,8 +58,11 @@ ORDER_STATUSES = (NO_SUCH_RESOURCE, (403, "the call is not allowed; the body nam
 class ToolEndpoints:
     """Endpoints for tools, tool calls and the audit chain. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, dispatcher: ToolCallDispatcher, links: Links) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, dispatcher: ToolCallDispatcher, links: Links
+    ) -> None:
         self._database = database
+        self._keyring = keyring
         self._dispatcher = dispatcher
         self._links = links
         self._verifying = asyncio.Lock()
@@ -238,10 +242,14 @@ class ToolEndpoints:
             raise TooMuchAtOnce("the audit is being verified already; try again in a minute")
         async with self._verifying:
             result = await self._database.read(
-                lambda transaction: audit.verify_chain(transaction, query.head)
+                lambda transaction: audit.verify_chain(transaction, self._keyring, query.head)
             )
         return VerificationModel(
-            whole=result.broken is None, rows=result.rows, head=result.head, broken=result.broken
+            whole=result.broken is None,
+            rows=result.rows,
+            head=result.head,
+            broken=result.broken,
+            sealed_rows=result.sealed_rows,
         )
 
     def answer_model(self, answer: CallResult, tool: str) -> ToolCallModel:

@@ -143,12 +143,16 @@ class AuditPageModel(Model):
 
 
 class VerificationModel(Model):
-    """The result of a verification. `head` is the last hash. Note it elsewhere to compare it later."""
+    """The result of a verification. `head` is the last hash. Note it elsewhere to compare it later.
+
+    `sealed_rows` were older than the retention of ids and are gone; sealed segments stand for them.
+    """
 
     whole: bool
     rows: int
     head: str
     broken: str | None
+    sealed_rows: int
 
 
 def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:

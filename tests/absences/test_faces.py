@@ -16,9 +16,9 @@ from calmo_pagerduty.oncall.analysis_process_service import analyse_encoded
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest, on_call_roster
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.workload.cover_service import CoverToAdvance, NightToCover
-from ingress.deliveries.retention_sweeper import RetentionSweeper
 from tests.support.doors import rows
 from tests.support.parts import Parts
+from tests.support.retention import a_sweeper
 from tests.support.rough_night import rough_snapshot
 from tests.support.snapshots import store_snapshot_of
 from tests.support.system import System, running_system
@@ -156,7 +156,7 @@ async def test_the_commands_import_list_and_remove(service: System, tmp_path: Pa
 async def test_calendars_of_the_past_and_of_removed_connections_are_deleted(service: System) -> None:
     await put_away(service, "U2")
     sweeper, now = (
-        RetentionSweeper(service.database, "test", timedelta(400), timedelta(400)),
+        a_sweeper(service.database, timedelta(400), timedelta(400)),
         datetime.now(UTC),
     )
     await sweeper.sweep_once(now)

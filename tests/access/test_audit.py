@@ -13,11 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.audit_store import GENESIS, Verification
+from calmo_pagerduty.access.audit_links import GENESIS
+from calmo_pagerduty.access.audit_store import Verification
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.support.doors import rows
+from tests.support.retention import SOME_KEYS
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 1, tzinfo=UTC)
 SCOPES = ("organization:acme", "personal:robin")
@@ -35,7 +37,7 @@ def append(database: Database, number: int, scope: str = SCOPES[0]) -> None:
 
 
 def verify(database: Database, head: str | None = None) -> Verification:
-    return database.read_blocking(lambda t: audit.verify_chain(t, head))
+    return database.read_blocking(lambda t: audit.verify_chain(t, SOME_KEYS, head))
 
 
 @pytest.fixture

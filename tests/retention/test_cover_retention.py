@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.workload import store
-from ingress.deliveries.retention_sweeper import RetentionSweeper
 from tests.support.cover import cover_request
 from tests.support.doors import rows
+from tests.support.retention import a_sweeper
 from tests.support.snapshots import new_connection
 
 pytestmark = pytest.mark.each_database
@@ -30,5 +30,5 @@ async def test_old_requests_go_and_those_of_a_removed_connection(database: Datab
         database.write_blocking(lambda t: store.insert_request(t, request))
     end = sa.update(tables.connections).where(tables.connections.c.id == removed).values(removed_at=now)
     database.write_blocking(lambda t: t.execute(end))
-    await RetentionSweeper(database, "test", KEPT, KEPT).sweep_once(now)
+    await a_sweeper(database, KEPT, KEPT).sweep_once(now)
     assert [row.id for row in rows(database, tables.cover_requests)] == [requests[0].id]

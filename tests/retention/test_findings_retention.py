@@ -13,9 +13,9 @@ from calmo_pagerduty.findings.queries import FindingFilter
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.oncall import digest_store as digests
-from ingress.deliveries.retention_sweeper import RetentionSweeper
 from tests.support.doors import rows
 from tests.support.findings import a_digest, a_gap, a_result
+from tests.support.retention import a_sweeper
 from tests.support.snapshots import new_connection
 
 pytestmark = pytest.mark.each_database
@@ -37,7 +37,7 @@ async def test_old_results_go_and_a_removed_connection_leaves_no_finding(databas
         await FindingService(database).record(connection, a_result(a_gap()))
         digest = a_digest(connection)
         database.write_blocking(lambda t: digests.insert_digest(t, digest, now))
-    sweeper = RetentionSweeper(database, "test", KEPT, KEPT)
+    sweeper = a_sweeper(database, KEPT, KEPT)
     await sweeper.sweep_once(now)
     assert left(database) == (2, 2, 2)
     is_removed = tables.connections.c.id == removed
@@ -50,4 +50,4 @@ async def test_old_results_go_and_a_removed_connection_leaves_no_finding(databas
     await sweeper.sweep_once(now)
     assert left(database) == (1, 1, 1)
     await sweeper.sweep_once(now + KEPT + timedelta(days=1))
-    assert left(database) == (0, 0, 1)
+    assert left(database) == (0, 0, 0)

@@ -22,6 +22,7 @@ from ingress.deliveries.retention_sweeper import LEASE, LEASE_TTL, RetentionSwee
 from tests.support.builders import NOON, new_id
 from tests.support.doors import make_webhook, rows
 from tests.support.kept_deliveries import keep
+from tests.support.retention import SOME_KEYS, a_sweeper
 
 DAY = timedelta(days=1)
 
@@ -32,7 +33,7 @@ def webhook(database: Database, keyring: Keyring) -> str:
 
 
 def a_retention(database: Database, holder: str = "here") -> RetentionSweeper:
-    return RetentionSweeper(database, holder, 30 * DAY, 400 * DAY)
+    return a_sweeper(database, holder=holder)
 
 
 def kept_bodies(database: Database) -> set[int]:
@@ -82,9 +83,9 @@ async def test_many_rows_are_cut_in_many_transactions(
 
 
 @pytest.mark.each_database
-async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook: str) -> None:
+async def test_refusals_go_and_the_audit_is_cut_in_a_segment(database: Database, webhook: str) -> None:
     def write(transaction: sa.Connection) -> None:
-        for age in (401, 399):
+        for age in (408, 401, 399):
             at = NOON - age * DAY
             refusals.insert_refusal(
                 transaction, webhook, at, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00"
@@ -92,10 +93,11 @@ async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook
             audit.insert_audit_row(transaction, "organization:acme", at, {"outcome": "done"})
 
     database.write_blocking(write)
-    assert (await a_retention(database).sweep_once(NOON))["refusals"] == 1
+    counts = await a_retention(database).sweep_once(NOON)
+    assert (counts["refusals"], counts["audit"]) == (2, 2)
     assert len(rows(database, tables.refusals)) == 1
-    found = database.read_blocking(audit.verify_chain)
-    assert (found.rows, found.broken) == (2, None)
+    found = database.read_blocking(lambda t: audit.verify_chain(t, SOME_KEYS))
+    assert (found.rows, found.sealed_rows, found.broken) == (1, 2, None)
 
 
 @pytest.mark.each_database

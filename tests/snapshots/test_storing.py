@@ -16,9 +16,9 @@ from calmo_pagerduty.snapshots.codec import FORMS, decode_chunk, encode_section,
 from calmo_pagerduty.snapshots.model import SectionName
 from calmo_pagerduty.snapshots.retention_rules import SnapshotAge, expired_snapshots
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotReader, SnapshotUnreadable
-from ingress.deliveries.retention_sweeper import RetentionSweeper
 from tests.support.builders import NOON
 from tests.support.doors import ACME, rows
+from tests.support.retention import a_sweeper
 from tests.support.snapshots import (
     days_later,
     empty_snapshot,
@@ -152,7 +152,7 @@ def test_the_newest_snapshot_stays_however_old_and_an_unfinished_one_does_not() 
 async def test_the_sweeper_deletes_what_is_not_kept(database: Database) -> None:
     first = store_snapshot(database, small_snapshot())
     later = [store_snapshot_of(database, days_later(first, day / 4)) for day in range(1, 8)]
-    sweeper = RetentionSweeper(database, "here", 30 * DAY, 400 * DAY)
+    sweeper = a_sweeper(database)
     counts = await sweeper.sweep_once(taken(later[-1]) + 2 * DAY)
     assert counts["account_snapshots"] == 5
     kept = await SnapshotReader(database).list_snapshots(EVERYTHING, first.connection_id)
