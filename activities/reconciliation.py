@@ -34,5 +34,5 @@ class ReconcileActivities:
 
     @activity.defn
     async def finish_run(self, order: RunToFinish) -> None:
-        """Save the report; move the watermark only if the run has converged."""
+        """Save the report; move the watermark only if all was compared."""
         await self._service.finish(order)

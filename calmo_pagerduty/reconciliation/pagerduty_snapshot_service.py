@@ -4,7 +4,7 @@ Source: PagerDuty's REST API, `GET /log_entries`, `GET /incidents`, `GET /incide
 `GET /incidents/{id}/log_entries`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,11 +13,13 @@ from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import NotFound
 from calmo_pagerduty.pagerduty.log_entries import LogEntry, parse_log_entry
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, Method, Paging
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Method, Paging
 from calmo_pagerduty.reconciliation.rules import RestIncident, parse_rest_incident
 
-#: More log entries than any window should hold. Beyond it, the snapshot is not whole.
-MAX_ENTRIES = 100_000
+#: More log entries than any window should hold. Beyond it, the last snapshot is not whole.
+MAX_ENTRIES = 1_000_000
+#: Log entries of one snapshot, so that a long log never lies in memory as a whole.
+SNAPSHOT_ENTRIES = 1_000
 MAX_OPEN = 10_000
 MAX_INCIDENT_ENTRIES = 300
 
@@ -36,6 +38,11 @@ class PagerDutySnapshot:
     requests: int = 0
     count: int = 0
     is_whole: bool = True
+
+    def add_page(self, page: ListResult) -> None:
+        """Count the request of a page, and remember whether PagerDuty left something out."""
+        self.requests += 1
+        self.is_whole = self.is_whole and not page.notes
 
     def add_entries(self, items: Iterable[JsonObject]) -> None:
         """Add log entries and their incidents. PagerDuty lists the newest first; we keep the oldest first."""
@@ -71,17 +78,28 @@ class PagerDutyReader:
     def __init__(self, client: PagerDutyClient) -> None:
         self._client = client
 
-    async def read_window(self, since: datetime, until: datetime) -> PagerDutySnapshot:
-        """Return the log from `since` to `until` (UTC), with the current state of its incidents."""
-        snapshot = PagerDutySnapshot()
+    async def read_window(self, since: datetime, until: datetime) -> AsyncIterator[PagerDutySnapshot]:
+        """Yield the log from `since` to `until` (UTC) in snapshots, the newest first, with the current state
+        of their incidents. Each holds the entries of some pages.
+        """
         query = {
             "since": format_iso_utc(since),
             "until": format_iso_utc(until + timedelta(seconds=1)),
             "is_overview": "true",
         }
         request = _get("/log_entries", query, ("include[]", "incidents"))
-        items = await self._collect(snapshot, request, "log_entries", MAX_ENTRIES, divisible=True)
-        snapshot.add_entries(items)
+        snapshot, read = PagerDutySnapshot(), 0
+        async for page in self._pages(request, "log_entries", MAX_ENTRIES, divisible=True):
+            read += len(page.items)
+            snapshot.add_page(page)
+            snapshot.add_entries(page.items)
+            if snapshot.count >= SNAPSHOT_ENTRIES:
+                yield await self._with_incidents(snapshot)
+                snapshot = PagerDutySnapshot()
+        snapshot.is_whole = snapshot.is_whole and read < MAX_ENTRIES
+        yield await self._with_incidents(snapshot)
+
+    async def _with_incidents(self, snapshot: PagerDutySnapshot) -> PagerDutySnapshot:
         for incident_id in snapshot.entries:
             if incident_id not in snapshot.incidents:
                 await self.read_incident(incident_id, snapshot)
@@ -122,24 +140,23 @@ class PagerDutyReader:
         snapshot.add_entries({**item, **subject} for item in items)
 
     async def _collect(
-        self,
-        snapshot: PagerDutySnapshot,
-        request: ApiRequest,
-        items: str,
-        at_most: int,
-        divisible: bool = False,
+        self, snapshot: PagerDutySnapshot, request: ApiRequest, items: str, at_most: int
     ) -> list[JsonObject]:
         collected: list[JsonObject] = []
-        listing = ListRequest(
-            request=request, items=items, paging=Paging.CLASSIC, at_most=at_most, divisible_by_time=divisible
-        )
-        async for page in self._client.pages(listing):
-            snapshot.requests += 1
+        async for page in self._pages(request, items, at_most):
+            snapshot.add_page(page)
             collected += page.items
-            snapshot.is_whole = snapshot.is_whole and not page.notes
         if at_most > MAX_INCIDENT_ENTRIES and len(collected) >= at_most:
             snapshot.is_whole = False
         return collected
+
+    def _pages(
+        self, request: ApiRequest, items: str, at_most: int, divisible: bool = False
+    ) -> AsyncIterator[ListResult]:
+        listing = ListRequest(
+            request=request, items=items, paging=Paging.CLASSIC, at_most=at_most, divisible_by_time=divisible
+        )
+        return self._client.pages(listing)
 
 
 def _get(path: str, query: Mapping[str, str], *more: tuple[str, str]) -> ApiRequest:

@@ -38,6 +38,8 @@ MAX_RUN_DURATION = timedelta(minutes=15)
 #: How many incidents that are open only here a run reads one by one; the next run continues.
 MAX_SINGLE_READS = 400
 SCHEDULED = "scheduled"
+INCOMPLETE_TEXT = "PagerDuty did not return everything"
+MANY_OPEN_TEXT = "more incidents are open than one run reads: the next one goes on"
 NO_CREDENTIAL_TEXT = "the connection has no PagerDuty token: gaps can't be healed"
 
 
@@ -59,11 +61,8 @@ class Tally(FrozenModel):
     failed: int = 0
     #: Why the run could not do its work, as a text.
     problem: str = ""
-
-    @property
-    def has_converged(self) -> bool:
-        """True if everything that differed could be repaired."""
-        return not self.failed and not self.problem
+    #: What the run left to the next one, as a text.
+    note: str = ""
 
 
 class RunToStart(FrozenModel):
@@ -94,7 +93,10 @@ class WindowToReconcile(FrozenModel):
 
 
 class RunToFinish(FrozenModel):
-    """A reconciliation to end. `until` becomes the watermark (UTC) if the run converged."""
+    """A reconciliation to end. `until` becomes the watermark (UTC) if all up to then was compared.
+
+    What could not be repaired does not hold it up: it is marked, and each run looks at it again.
+    """
 
     run_id: int
     connection_id: str
@@ -116,12 +118,12 @@ class ReconciliationService:
         return await self._database.write(lambda transaction: _start_run(transaction, order, now))
 
     async def finish(self, order: RunToFinish) -> None:
-        """Save the report; move the watermark only if the run has converged. Raises StoreUnavailable."""
+        """Save the report; move the watermark only if all was compared. Raises StoreUnavailable."""
         now = datetime.now(UTC)
 
         def write(tx: Transaction) -> None:
             reconciliations.mark_run_finished(tx, order.run_id, order.tally.model_dump(mode="json"), now)
-            if order.tally.has_converged:
+            if not order.tally.problem:
                 reconciliations.update_watermark(tx, order.connection_id, order.until)
 
         await self._database.write(write)
@@ -141,21 +143,40 @@ class ReconciliationService:
             client = await self._accounts.client(connection, PERMIT_TIMEOUT, self.pacer_of(connection.id))
             reader = PagerDutyReader(client)
             if order.since is not None and order.until is not None:
-                snapshot = await reader.read_window(order.since, order.until)
+                tally = order.tally
+                async for snapshot in reader.read_window(order.since, order.until):
+                    tally = _add_counts(tally, snapshot, await self._repair(reader, connection.id, snapshot))
+                tally = tally.model_copy(
+                    update={"problem": tally.problem or ("" if snapshot.is_whole else INCOMPLETE_TEXT)}
+                )
             else:
                 snapshot = await self._read_open_incidents(reader, connection.id)
-            await self._drop_drills(connection.id, snapshot)
-            reconciler = IncidentReconciler(self._database, connection.id, snapshot, reader.read_incident)
-            counts = await reconciler.run()
+                counts = await self._repair(reader, connection.id, snapshot)
+                tally = _add_counts(order.tally, snapshot, counts)
+                # The log is compared up to its end, and the next run looks at open incidents again.
+                tally = tally.model_copy(update={"note": "" if snapshot.is_whole else MANY_OPEN_TEXT})
         except PagerDutyError as error:
             if retry_wait(error, attempt) is not None:
                 raise
             return order.tally.model_copy(update={"problem": _error_kind(error)})
-        tally = _add_counts(order.tally, snapshot, counts)
+        tally = tally.model_copy(update={"windows": tally.windows + 1})
         await self._database.write(
             lambda tx: reconciliations.update_run_report(tx, order.run_id, tally.model_dump(mode="json"))
         )
         return tally
+
+    async def _repair(
+        self, reader: PagerDutyReader, connection_id: str, snapshot: PagerDutySnapshot
+    ) -> ReconcileCounts:
+        """Repair the drift from the snapshot. Later runs look at what could not be repaired, one by one."""
+        await self._drop_drills(connection_id, snapshot)
+        reconciler = IncidentReconciler(self._database, connection_id, snapshot, reader.read_incident)
+        counts = await reconciler.run()
+        if counts.failed:
+            await self._database.write(
+                lambda tx: reconciliations.mark_needs_reconcile(tx, connection_id, sorted(counts.failed))
+            )
+        return counts
 
     async def _drop_drills(self, connection_id: str, snapshot: PagerDutySnapshot) -> None:
         """Leave out the incidents of escalation drills, which are no issues."""
@@ -239,7 +260,7 @@ def _is_running(tx: Transaction, connection_id: str, now: datetime) -> bool:
 
 def _add_counts(before: Tally, snapshot: PagerDutySnapshot, counts: ReconcileCounts) -> Tally:
     return Tally(
-        windows=before.windows + 1,
+        windows=before.windows,
         requests=before.requests + snapshot.requests,
         entries=before.entries + sum(map(len, snapshot.entries.values())),
         incidents=before.incidents + counts.incidents,
@@ -249,7 +270,7 @@ def _add_counts(before: Tally, snapshot: PagerDutySnapshot, counts: ReconcileCou
         opened=before.opened + counts.opened,
         added=before.added + counts.added,
         failed=before.failed + len(counts.failed),
-        problem=before.problem or ("" if snapshot.is_whole else "PagerDuty did not return everything"),
+        problem=before.problem,
     )
 
 

@@ -106,6 +106,15 @@ def list_open_incidents(tx: Transaction, connection_id: str) -> list[str]:
     return list(tx.execute(query.order_by(issues.c.id)).scalars())
 
 
+def mark_needs_reconcile(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
+    """Let each run look at these incidents, whether they are open or not, until they are equal."""
+    tx.execute(
+        sa.update(issues)
+        .where(issues.c.connection_id == connection_id, issues.c.incident_id.in_(list(incident_ids)))
+        .values(needs_reconcile=True)
+    )
+
+
 def mark_reconciled(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
     """Clear `needs_reconcile` for incidents that are equal here and at PagerDuty."""
     tx.execute(
