@@ -5,7 +5,7 @@ from typing import Any
 
 from calmo_pagerduty.connections.rate_limit_store import DEFAULT_PER_MINUTE
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.connections.throttle import Pacer
+from calmo_pagerduty.connections.throttle import Pace
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.request_builders import get, list_request
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult
@@ -54,12 +54,11 @@ class BackgroundClient:
         return result, whole
 
 
-def half_share_pacer(connection: Connection) -> Pacer:
-    """Return a pacer that limits background work to half of a connection's requests per minute.
+def half_share_pace(connection: Connection) -> Pace:
+    """Return a pace that limits background work to half of a connection's requests per minute.
 
-    The other half is left to tools and reconciliation. The limit holds for one worker process; the permits
-    in the database limit all processes together.
+    The other half is left to tools and reconciliation.
     """
     half = (connection.requests_per_minute or DEFAULT_PER_MINUTE) // 2
     burst = min(BURST_SIZE, max(1, half // 4))
-    return Pacer(max(1, half - burst), burst)
+    return Pace("background", max(1, half - burst), burst)

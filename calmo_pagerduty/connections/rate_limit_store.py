@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.statements import insert_or_ignore
-from calmo_pagerduty.db.tables import request_permits
+from calmo_pagerduty.db.tables import request_paces, request_permits
 from calmo_pagerduty.db.transactions import Transaction
 
 #: PagerDuty's limit per key. Source: PagerDuty's documentation, "REST API Rate Limits".
@@ -71,6 +71,20 @@ def claim_permits(
             due += 60.0 / per_minute
     tx.execute(_UPDATE_DUE_AT, {"connection": connection_id, "due": due})
     return permits
+
+
+def claim_turn(
+    tx: Transaction, connection_id: str, pace: str, seconds: float, at_once: int, now: datetime
+) -> float:
+    """Reserve the next turn at a pace of one request every `seconds`, and return the seconds until it."""
+    key = {"connection_id": connection_id, "pace": pace}
+    row = sa.and_(request_paces.c.connection_id == connection_id, request_paces.c.pace == pace)
+    tx.execute(insert_or_ignore(tx, request_paces), {**key, "due_at": 0.0})
+    due = tx.execute(sa.select(request_paces.c.due_at).where(row).with_for_update()).scalar_one()
+    moment = now.timestamp()
+    due = max(due, moment - seconds * at_once) + seconds
+    tx.execute(sa.update(request_paces).where(row).values(due_at=due))
+    return max(0.0, due - moment)
 
 
 def lock_limits(tx: Transaction, connection_id: str) -> None:

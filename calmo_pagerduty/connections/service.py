@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from cachetools import LRUCache
 from pydantic import SecretStr
 
-from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
+from calmo_pagerduty.connections import rate_limit_store, store as connections
 from calmo_pagerduty.connections.rate_limit_store import Permit
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.connections.throttle import PacedPermits, Pacer
+from calmo_pagerduty.connections.throttle import Pace, PacedPermits
 from calmo_pagerduty.db.batcher import Batcher
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -21,7 +21,7 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.account import BASE_URLS, Account
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, RateLimited
-from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
+from calmo_pagerduty.pagerduty.rate_limits import Permits, RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
 from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 
@@ -58,9 +58,9 @@ class PagerDutyClients:
         self._limits: LRUCache[tuple[str, int], RateLimitState] = LRUCache(MAX_CONNECTIONS)
 
     async def client(
-        self, connection: Connection, timeout: timedelta, pacer: Pacer | None = None
+        self, connection: Connection, timeout: timedelta, pace: Pace | None = None
     ) -> PagerDutyClient:
-        """Return a client that waits up to `timeout` for each request's permit, at `pacer`'s rate if given.
+        """Return a client that waits up to `timeout` for each request's permit, at `pace` if given.
 
         Raises InvalidRequest if the connection has no token, CannotDecrypt, StoreUnavailable.
         """
@@ -77,8 +77,10 @@ class PagerDutyClients:
             from_address=connection.from_address,
             connection_id=connection.id,
         )
-        permits = self._permits(connection, timeout)
-        return PagerDutyClient(account, self._http, PacedPermits(pacer, permits) if pacer else permits)
+        permits: Permits = self._permits(connection, timeout)
+        if pace is not None:
+            permits = PacedPermits(self._database, connection.id, pace, permits)
+        return PagerDutyClient(account, self._http, permits)
 
     def trial_client(self, region: Region, kind: TokenKind, token: SecretStr) -> PagerDutyClient:
         """Return a client for a token that no connection has yet, to test it. It has no share of a limit.
@@ -93,13 +95,13 @@ class PagerDutyClients:
 
     def _permits(self, connection: Connection, timeout: timedelta) -> "SharedPermits":
         """Return the connection's permits. Claims at the same moment share one database write."""
-        per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
+        per_minute = connection.requests_per_minute or rate_limit_store.DEFAULT_PER_MINUTE
         limits = self._limits.get((connection.id, per_minute))
         if limits is None:
 
             async def claim(timeouts: Sequence[float]) -> Sequence[Permit]:
                 return await self._database.write(
-                    lambda transaction: permits.claim_permits(
+                    lambda transaction: rate_limit_store.claim_permits(
                         transaction, connection.id, per_minute, timeouts, datetime.now(UTC)
                     ),
                     durable=False,
@@ -170,7 +172,7 @@ class SharedPermits:
         now = datetime.now(UTC)
         if waited and now >= self._limits.paused_until:
             pause = await self._database.read(
-                lambda transaction: permits.get_pause(transaction, self._connection_id, now)
+                lambda transaction: rate_limit_store.get_pause(transaction, self._connection_id, now)
             )
             # A 429 may have come while we read the database: the longer pause wins.
             self._limits.paused_until = max(self._limits.paused_until, now + pause)
@@ -183,7 +185,7 @@ class SharedPermits:
             until = now + limited.retry_after
             self._limits.paused_until = max(self._limits.paused_until, until)
             await self._database.write(
-                lambda transaction: permits.mark_paused(transaction, self._connection_id, until)
+                lambda transaction: rate_limit_store.mark_paused(transaction, self._connection_id, until)
             )
         if now - self._limits.usage_at < USAGE_SAVE_INTERVAL and headers.daily_limit is None:
             return
@@ -191,13 +193,15 @@ class SharedPermits:
         figures = _usage_columns(headers, now)
         if figures:
             await self._database.write(
-                lambda transaction: permits.update_usage(transaction, self._connection_id, **figures),
+                lambda transaction: rate_limit_store.update_usage(
+                    transaction, self._connection_id, **figures
+                ),
                 durable=False,
             )
 
     async def _check_daily_quota(self) -> None:
         usage = await self._database.read(
-            lambda transaction: permits.get_usage(transaction, self._connection_id)
+            lambda transaction: rate_limit_store.get_usage(transaction, self._connection_id)
         )
         left = (usage.daily_reset_at - datetime.now(UTC)) if usage.daily_reset_at else timedelta()
         if usage.daily_remaining == 0 and left > timedelta():

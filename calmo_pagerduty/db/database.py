@@ -32,6 +32,8 @@ BUSY_STEP_SECONDS = 0.001
 MIGRATION_SECONDS = 60.0
 MIGRATION_STEP_SECONDS = 0.05
 READER_THREADS = 4
+#: PostgreSQL's error code for a lock that was not got in time.
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class StoreUnavailable(ExplainedError):
@@ -239,8 +241,10 @@ def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
 
 
 def _is_busy(error: Exception) -> bool:
-    """Tell whether another process holds SQLite's write lock."""
+    """Tell whether another process holds SQLite's write lock, or PostgreSQL's lock of a table."""
     cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return True
     return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 

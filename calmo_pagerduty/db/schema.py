@@ -23,6 +23,10 @@ Text = sa.Text
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
+#: Programs that know no schema as new as this one must not use the database.
+schema_floor = sa.Table("schema_floor", metadata, sa.Column("version", sa.Text, primary_key=True))
+
+
 class Utc(TypeDecorator[datetime]):
     """A time in UTC. SQLite stores no zone, so it is removed on write and added on read.
 

@@ -25,7 +25,7 @@ from calmo_pagerduty.db.snapshot_tables import (
     snapshot_blobs,
     snapshot_parts,
 )
-from calmo_pagerduty.db.tool_tables import audit, audit_segments, request_permits, tool_calls
+from calmo_pagerduty.db.tool_tables import audit, audit_segments, request_paces, request_permits, tool_calls
 from calmo_pagerduty.db.workload_tables import absence_calendars, cover_requests, workload_settings
 
 __all__ = [
@@ -36,7 +36,8 @@ __all__ = [
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
-    "oncall_digests", "oncall_runs", "operations", "people", "reconciliations", "refusals", "request_permits",
+    "oncall_digests", "oncall_runs", "operations", "people", "reconciliations", "refusals",
+    "request_paces", "request_permits",
     "saved_views", "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts",
     "timeline", "tool_calls",
     "webhook_secrets", "webhooks", "workload_settings",

@@ -5,6 +5,9 @@ from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 
+#: What old calls lose. An index holds just those that still have it, so that finding them stays cheap.
+CALL_HAS_CONTENTS = sa.text("result IS NOT NULL OR CAST(arguments AS TEXT) <> '{}'")
+
 #: Tool calls that run as workflows: writes, and reads that PagerDuty makes wait.
 tool_calls = Table(
     "tool_calls",
@@ -37,6 +40,7 @@ tool_calls = Table(
     UniqueConstraint("connection_id", "key_id", "idempotency_key"),
     Index(None, "connection_id", "tool", "created_at"),
     Index(None, "state", "created_at"),
+    Index(None, "finished_at", sqlite_where=CALL_HAS_CONTENTS, postgresql_where=CALL_HAS_CONTENTS),
 )
 
 #: The audit chain: each row's hash covers its record and the previous row's hash.
@@ -84,4 +88,14 @@ request_permits = Table(
     Column("daily_limit", sa.Integer),
     Column("daily_remaining", sa.Integer),
     Column("daily_reset_at", Utc),
+)
+
+#: When the next request of some kind of background work is due, of all processes together.
+request_paces = Table(
+    "request_paces",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id"), primary_key=True),
+    Column("pace", Text, primary_key=True),
+    #: Seconds since 1970.
+    Column("due_at", sa.Double, nullable=False),
 )

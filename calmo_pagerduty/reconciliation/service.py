@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pacer
+from calmo_pagerduty.connections.throttle import HEALTH_PACE
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.drill_marker_store import list_drill_incidents, mark_drill_incident
@@ -110,7 +110,6 @@ class ReconciliationService:
     def __init__(self, database: Database, accounts: PagerDutyClients) -> None:
         self._database = database
         self._accounts = accounts
-        self._paces: dict[str, Pacer] = {}
 
     async def begin(self, order: RunToStart) -> StartedRun:
         """Insert a run and return the time span to compare. Raises StoreUnavailable."""
@@ -128,10 +127,6 @@ class ReconciliationService:
 
         await self._database.write(write)
 
-    def pacer_of(self, connection_id: str) -> Pacer:
-        """Return the connection's pacer, which all runs of this process share."""
-        return self._paces.setdefault(connection_id, Pacer())
-
     async def reconcile(self, order: WindowToReconcile, attempt: int) -> Tally:
         """Read PagerDuty in a window and repair the drift. Returns the run's counts so far.
 
@@ -140,7 +135,7 @@ class ReconciliationService:
         """
         try:
             connection = await self._connection(order.connection_id)
-            client = await self._accounts.client(connection, PERMIT_TIMEOUT, self.pacer_of(connection.id))
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT, HEALTH_PACE)
             reader = PagerDutyReader(client)
             if order.since is not None and order.until is not None:
                 tally = order.tally

@@ -36,6 +36,7 @@ from calmo_pagerduty.db.tables import (
     timeline,
     tool_calls,
 )
+from calmo_pagerduty.db.tool_tables import CALL_HAS_CONTENTS
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.findings import issue_store as finding_issues, store as findings
@@ -115,8 +116,7 @@ def _delete_numbered(table: sa.Table, number: sa.Column[int], at: sa.Column[date
 
 def delete_call_contents(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete arguments and results of finished tool calls. The rows stay."""
-    has_contents = tool_calls.c.result.is_not(None) | (sa.cast(tool_calls.c.arguments, sa.Text) != "{}")
-    old = sa.select(tool_calls.c.id).where(tool_calls.c.finished_at < older_than, has_contents)
+    old = sa.select(tool_calls.c.id).where(tool_calls.c.finished_at < older_than, CALL_HAS_CONTENTS)
     cleared = sa.update(tool_calls).where(tool_calls.c.id.in_(old.limit(BATCH_SIZE)))
     rows = tx.execute(cleared.values(result=sa.null(), arguments={})).rowcount
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.background_client import BackgroundClient, half_share_pacer
+from calmo_pagerduty.connections.background_client import BackgroundClient, half_share_pace
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.drill_marker_store import list_all_drill_incidents
@@ -89,7 +88,6 @@ class SnapshotCollector:
         self._database = database
         self._accounts = accounts
         self._continue_schedule = continue_schedule
-        self._pacers: dict[tuple[str, int | None], Pacer] = {}
 
     async def begin(self, order: SnapshotToTake) -> SnapshotProgress:
         """Begin a snapshot, or continue the one that was begun some time ago."""
@@ -144,11 +142,8 @@ class SnapshotCollector:
         return connection
 
     async def _client(self, connection: Connection) -> BackgroundClient:
-        key = (connection.id, connection.requests_per_minute)
-        pacer = self._pacers.get(key)
-        if pacer is None:
-            pacer = self._pacers[key] = half_share_pacer(connection)
-        return BackgroundClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pacer))
+        pace = half_share_pace(connection)
+        return BackgroundClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pace))
 
     async def _stored(self, snapshot_id: str) -> tuple[StoredSnapshot, ReadingProgress]:
         stored = await self._database.read(lambda t: store.get_snapshot(t, snapshot_id))

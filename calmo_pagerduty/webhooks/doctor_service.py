@@ -6,7 +6,7 @@ from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pacer
+from calmo_pagerduty.connections.throttle import HEALTH_PACE
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
@@ -67,7 +67,6 @@ class DoctorService:
         self._database = database
         self._accounts = accounts
         self._public_address = public_address
-        self._paces: dict[str, Pacer] = {}
 
     async def examine(self, order: ConnectionToExamine) -> ExaminationSummary:
         """Examine the webhooks and store the findings.
@@ -88,7 +87,7 @@ class DoctorService:
         if not may_enable(connection.rules, connection.facts):
             return False
         try:
-            client = await self._accounts.client(connection, PERMIT_TIMEOUT, self._pace(connection))
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT, HEALTH_PACE)
             await client.run(enable(order.subscription_ids))
         except PagerDutyError as error:
             if retry_wait(error, attempt) is not None:
@@ -104,7 +103,7 @@ class DoctorService:
             return SubscriptionSnapshot(now=now, unreadable_reason="the connection has no PagerDuty token")
         allowed = may_enable(connection.rules, connection.facts)
         try:
-            client = await self._accounts.client(connection, PERMIT_TIMEOUT, self._pace(connection))
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT, HEALTH_PACE)
             listed = await client.collect(
                 ListRequest(
                     request=_SUBSCRIPTIONS,
@@ -159,9 +158,6 @@ class DoctorService:
             newly_disabled=newly,
             may_enable=snapshot.may_enable,
         )
-
-    def _pace(self, connection: Connection) -> Pacer:
-        return self._paces.setdefault(connection.id, Pacer())
 
     async def _connection(self, connection_id: str) -> Connection:
         connection = await self._database.read(

@@ -7,8 +7,10 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -16,6 +18,8 @@ from alembic.migration import MigrationContext
 
 from calmo_pagerduty.db import migrations, tables
 from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.db.schema import schema_floor
+from calmo_pagerduty.db.tool_tables import CALL_HAS_CONTENTS
 from tests.support.doors import rows
 from tests.support.patience import PROGRAM
 
@@ -130,3 +134,53 @@ def test_a_start_waits_for_a_migration_that_takes_longer_than_a_write_may(
             another.execute("ROLLBACK")
             migration.result(PROGRAM)
             database.read_blocking(lambda tx: tx.exec_driver_sql("SELECT 1 FROM deliveries"))
+
+
+def test_a_program_starts_on_a_newer_schema_unless_the_schema_forbids_it(database: Database) -> None:
+    def set_version(tx: sa.Connection) -> None:
+        tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    database.write_blocking(set_version)
+    database.migrate()
+    database.write_blocking(lambda tx: tx.execute(sa.insert(schema_floor).values(version="9998")))
+    with pytest.raises(StoreUnavailable, match="has version 9999 and needs programs of 9998 at least"):
+        database.migrate()
+
+
+def test_a_migration_that_waits_for_a_table_lets_others_at_it_in_between(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not migrated_url.startswith("postgresql"):
+        pytest.skip("SQLite has one lock, and whoever waits for it holds none")
+    tried_again, tries = threading.Event(), itertools.count(1)
+
+    def change(connection: sa.Connection) -> None:
+        if next(tries) > 1:
+            tried_again.set()
+        connection.execute(sa.text("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE"))
+
+    monkeypatch.setattr(migrations, "LOCK_MS", 50)
+    monkeypatch.setattr(migrations, "newest_version", lambda: "9999")
+    monkeypatch.setattr("calmo_pagerduty.db.migrations.alembic_run.run", change)
+    with closing(Database(migrated_url)) as database, ThreadPoolExecutor(1) as threads:
+        with psycopg.connect(migrated_url) as reader:
+            reader.execute("SELECT 1 FROM leases")
+            migration = threads.submit(database.migrate)
+            assert tried_again.wait(PROGRAM)
+        migration.result(PROGRAM)
+
+
+def test_what_old_calls_still_hold_is_found_by_an_index(database: Database) -> None:
+    old = sa.select(tables.tool_calls.c.id).where(
+        tables.tool_calls.c.finished_at < datetime(2026, 1, 1, tzinfo=UTC), CALL_HAS_CONTENTS
+    )
+
+    def plan(tx: sa.Connection) -> str:
+        postgresql = tx.dialect.name == "postgresql"
+        if postgresql:
+            tx.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        compiled = old.compile(tx, compile_kwargs={"literal_binds": True})
+        how = "EXPLAIN" if postgresql else "EXPLAIN QUERY PLAN"
+        return str(tx.exec_driver_sql(f"{how} {compiled}").all())
+
+    assert "ix_tool_calls_finished_at" in database.read_blocking(plan)

@@ -2,25 +2,28 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from calmo_pagerduty.connections.throttle import Pacer
+from calmo_pagerduty.connections import rate_limit_store
+from calmo_pagerduty.connections.throttle import HEALTH_PACE
+from calmo_pagerduty.db.transactions import Transaction
 from tests.support.connected import TOKEN
 from tests.support.pasts import hours_ago
 from tests.support.system import System
 
 
-def turns_taken(monkeypatch: pytest.MonkeyPatch) -> list[Pacer]:
+def turns_taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Gathers the turns at the slow pace of comparisons, one for each request."""
-    taken: list[Pacer] = []
-    turn = Pacer.wait_for_turn
+    taken: list[str] = []
+    claim = rate_limit_store.claim_turn
 
-    async def counted(pace: Pacer) -> None:
+    def counted(tx: Transaction, connection_id: str, pace: str, *more: Any) -> float:
         taken.append(pace)
-        await turn(pace)
+        return claim(tx, connection_id, pace, *more)
 
-    monkeypatch.setattr(Pacer, "wait_for_turn", counted)
+    monkeypatch.setattr(rate_limit_store, "claim_turn", counted)
     return taken
 
 
@@ -49,7 +52,7 @@ async def lose_and_heal(
     again = await system.reconcile(since=past.begins_at)
     assert (again["differed"], again["added"], again["opened"], again["failed"]) == (0, 0, 0, 0)
     assert len(system.timeline_rows()) == rows_before
-    assert len(turns) >= len(system.site.requests) - before
+    assert turns.count(HEALTH_PACE.name) >= len(system.site.requests) - before
 
 
 def assert_nothing_is_told_twice(system: System) -> None:

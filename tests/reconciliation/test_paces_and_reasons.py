@@ -1,14 +1,14 @@
 """How slowly PagerDuty is asked, and what makes a comparison due before its time."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
-from calmo_pagerduty.connections import throttle as request_pace
-from calmo_pagerduty.connections.throttle import BURST_SIZE, REQUESTS_PER_MINUTE, Pacer
+from calmo_pagerduty.connections.rate_limit_store import claim_turn
+from calmo_pagerduty.connections.throttle import HEALTH_PACE
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -26,24 +26,26 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SCOPE = "organization:acme"
 
 
-async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit_in_all_processes_together(
+    database: Database, migrated_url: str, connection_id: str
 ) -> None:
-    assert REQUESTS_PER_MINUTE + BURST_SIZE <= 96
-    now, granted = [0.0], list[float]()
-
-    async def sleep(seconds: float) -> None:
-        now[0] += seconds
-
-    monkeypatch.setattr(request_pace, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(request_pace, "asyncio", SimpleNamespace(sleep=sleep))
-    pace = Pacer()
-    for number in range(1000):
-        # Pauses of all lengths: what was not asked for meanwhile may not be made up for.
-        now[0] += number % 7 * (number % 100 == 0)
-        await pace.wait_for_turn()
-        granted.append(now[0])
+    pace = HEALTH_PACE
+    assert pace.per_minute + pace.at_once <= 96
+    moment, granted = NOW, list[float]()
+    with closing(Database(migrated_url)) as another:
+        for number in range(250):
+            # Pauses of all lengths: what was not asked for meanwhile may not be made up for.
+            moment += timedelta(seconds=number % 7 * (number % 50 == 0))
+            now = moment
+            process = (database, another)[number % 2]
+            wait = process.write_blocking(
+                lambda tx: claim_turn(tx, connection_id, pace.name, pace.seconds, pace.at_once, now)
+            )
+            moment += timedelta(seconds=wait * (number % 3 == 0))
+            granted.append(now.timestamp() + wait)
     assert max(sum(begin <= at < begin + 60 for at in granted) for begin in granted) <= 96
+    other_pace = database.write_blocking(lambda tx: claim_turn(tx, connection_id, "other", 1.0, 1, moment))
+    assert other_pace == 0.0
 
 
 def test_the_pieces_of_a_time_cover_it_without_a_gap_and_are_never_too_many() -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.background_client import BackgroundClient, half_share_pacer
+from calmo_pagerduty.connections.background_client import BackgroundClient, half_share_pace
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.account.cache import REFUSED, AccountCache
 from calmo_pagerduty.contexts.gathering import (
@@ -82,18 +81,14 @@ class ContextSourceService:
         self._accounts = accounts
         self._assessor = assessor
         self.cache = AccountCache(database)
-        self._pacers: dict[tuple[str, int | None], Pacer] = {}
 
     async def source_client(self, connection: Connection) -> BackgroundClient:
         """Return a client for this connection, within the contexts' share of the rate limit.
 
         Raises InvalidRequest.
         """
-        key = (connection.id, connection.requests_per_minute)
-        pacer = self._pacers.get(key)
-        if pacer is None:
-            pacer = self._pacers[key] = half_share_pacer(connection)
-        return BackgroundClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pacer))
+        pace = half_share_pace(connection)
+        return BackgroundClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pace))
 
     async def gather(
         self,
