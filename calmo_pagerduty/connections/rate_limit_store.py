@@ -80,9 +80,9 @@ def claim_turn(
     key = {"connection_id": connection_id, "pace": pace}
     row = sa.and_(request_paces.c.connection_id == connection_id, request_paces.c.pace == pace)
     tx.execute(insert_or_ignore(tx, request_paces), {**key, "due_at": 0.0})
-    due = tx.execute(sa.select(request_paces.c.due_at).where(row).with_for_update()).scalar_one()
+    before: float = tx.execute(sa.select(request_paces.c.due_at).where(row).with_for_update()).scalar_one()
     moment = now.timestamp()
-    due = max(due, moment - seconds * at_once) + seconds
+    due = max(before, moment - seconds * at_once) + seconds
     tx.execute(sa.update(request_paces).where(row).values(due_at=due))
     return max(0.0, due - moment)
 

@@ -6,7 +6,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 
 #: What old calls lose. An index holds just those that still have it, so that finding them stays cheap.
-CALL_HAS_CONTENTS = sa.text("result IS NOT NULL OR CAST(arguments AS TEXT) <> '{}'")
+CALL_HAS_CONTENTS = sa.text("(result IS NOT NULL OR CAST(arguments AS TEXT) <> '{}')")
 
 #: Tool calls that run as workflows: writes, and reads that PagerDuty makes wait.
 tool_calls = Table(

@@ -139,6 +139,7 @@ BOUNDS: Mapping[str, Bound] = {
     "reconciliations": Bound("CALMO_KEEP_BODIES", (Deletion.RECONCILIATIONS,)),
     "leases": Bound("one for each role of a process, and one for each webhook"),
     "key_checks": Bound("one for each master key"),
+    "schema_floor": Bound("one for each version of the schema that older programs must not use"),
     "contexts": Bound(
         "20 versions of each issue, and CALMO_KEEP_ISSUES", (Deletion.RESOLVED_ISSUES, Deletion.CONTEXTS)
     ),
@@ -156,6 +157,7 @@ BOUNDS: Mapping[str, Bound] = {
     ),
     "audit": Bound("CALMO_KEEP_IDS, then a sealed segment stands for them", (Deletion.AUDIT,)),
     "audit_segments": Bound("one for a thousand rows of the audit, or one a week"),
+    "request_paces": Bound("two for each connection"),
     "request_permits": Bound("one for each connection"),
     "account_snapshots": Bound("all of a day, daily ones of 90 days, then monthly", (Deletion.SNAPSHOTS,)),
     "snapshot_parts": Bound("with their snapshot", (Deletion.SNAPSHOTS,)),

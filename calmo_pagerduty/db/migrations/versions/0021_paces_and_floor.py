@@ -6,7 +6,7 @@ from alembic import op
 revision = "0021"
 down_revision = "0020"
 
-HAS_CONTENTS = "result IS NOT NULL OR CAST(arguments AS TEXT) <> '{}'"
+HAS_CONTENTS = "(result IS NOT NULL OR CAST(arguments AS TEXT) <> '{}')"
 
 
 def upgrade() -> None:
