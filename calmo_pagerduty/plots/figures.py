@@ -62,6 +62,7 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
     for index, row in enumerate(rows):
         y = HEADER + 38.0 * index + 4
         canvas.text(MARGIN, y + 18, row.name, "", NAMES - 10)
+        note = _RIGHT + 10
         for offset, value, fill in ((0.0, row.before, Fill.BEFORE), (14.0, row.after, Fill.AFTER)):
             if value is None:
                 canvas.text(_LEFT + 6, y + offset + 10, NO_DATA, "small muted")
@@ -69,10 +70,12 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
             words = f"{FILL_STYLES[fill].word} {plain_number(value)} {unit}"
             canvas.area(_LEFT, y + offset, _x(value, top) - _LEFT, 12, fill, f"{row.name}: {words}")
             label = plain_number(value)
-            canvas.text(_beside(_x(value, top) + 5, label, row, top), y + offset + 10, label, "small")
+            x = _beside(_x(value, top) + 5, label, row, top)
+            canvas.text(x, y + offset + 10, label, "small")
+            note = max(note, x + text_width(label, 11) + 10)
         if row.target is not None:
             canvas.line(_x(row.target, top), y - 3, _x(row.target, top), y + 29, "target")
-        canvas.text(_RIGHT + 10, y + 18, _change(row), "small muted", NOTES)
+        canvas.text(note, y + 18, _change(row), "small muted", WIDTH - MARGIN - note)
     end = canvas.legend(_LEFT, bottom + 34, [Fill.BEFORE, Fill.AFTER], _RIGHT)
     if any(row.target is not None for row in rows):
         canvas.line(_LEFT + 176, bottom + 22, _LEFT + 176, bottom + 37, "target")

@@ -146,13 +146,13 @@ def _handler(rows: Mapping[str, EndpointRow], database: Database) -> Callable[[R
     return handler
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body, or `{}` if it is empty. Raises BodyTooLarge."""
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body of at most so many bytes, or `{}` if it is empty. Raises BodyTooLarge."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"the request's body is larger than {MAX_BODY_BYTES // 1024} KiB")
+        if len(body) > most:
+            raise BodyTooLarge(f"the request's body is larger than {most // 1024} KiB")
     return bytes(body) or b"{}"
 
 

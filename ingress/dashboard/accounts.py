@@ -75,6 +75,16 @@ class Account:
         own = time_zone(person.time_zone) if person else None
         return time_zone(name) or own or account_zone(self.index.snapshot)
 
+    def options(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the people, schedules and policies that a form offers, as (id, name), by name."""
+        snapshot = self.index.snapshot
+        named = {
+            "person": [(user.id, user.name) for user in snapshot.users],
+            "schedule": [(schedule.id, schedule.name) for schedule in snapshot.schedules],
+            "policy": [(policy.id, policy.name) for policy in snapshot.policies],
+        }
+        return {kind: sorted(pairs, key=lambda pair: pair[1].casefold()) for kind, pairs in named.items()}
+
     def name(self, user_id: str) -> str:
         """Return a person's name, or the id if the snapshot doesn't have the person."""
         user = self.index.users.get(user_id)

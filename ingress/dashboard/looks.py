@@ -9,6 +9,7 @@ from typing import NamedTuple
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.coverage.page_checklist import Verdict as CheckVerdict
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.escalation.drill import DrillState, PageVerdict
 from calmo_pagerduty.findings.lifecycle import FindingState
 from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.incidents.action_progress import Progress
@@ -18,6 +19,7 @@ from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.webhooks.findings import Level
 from calmo_pagerduty.webhooks.lifecycle import WebhookState
+from calmo_pagerduty.workload.cover_requests import CoverState
 
 
 class Look(NamedTuple):
@@ -137,6 +139,30 @@ LOOK_OF_RUN_STATE: Mapping[RunState, Look] = {
     RunState.ANALYSING: Look("Analysing", "circle", "info"),
     RunState.COMPLETE: Look("Complete", "check", "good"),
     RunState.FAILED: Look("Failed", "octagon", "bad"),
+}
+
+LOOK_OF_DRILL_STATE: Mapping[DrillState, Look] = {
+    DrillState.OPENING: Look("Opening", "sent", "info"),
+    DrillState.WATCHING: Look("Watching", "eye", "info"),
+    DrillState.DONE: Look("Done", "check", "good"),
+    DrillState.UNRESOLVED: Look("Over, but look at the incident", "octagon", "bad"),
+    DrillState.CANCELLED: Look("Cancelled", "circle", "info"),
+    DrillState.REFUSED: Look("Not held", "triangle", "warn"),
+}
+
+LOOK_OF_PAGE_VERDICT: Mapping[PageVerdict, Look] = {
+    PageVerdict.AS_SIMULATED: Look("As simulated", "check", "good"),
+    PageVerdict.MISSING: Look("Not sent", "octagon", "bad"),
+    PageVerdict.UNEXPECTED: Look("Not simulated", "triangle", "bad"),
+    PageVerdict.NOT_DUE: Look("Not due yet", "circle", "info"),
+}
+
+LOOK_OF_COVER_STATE: Mapping[CoverState, Look] = {
+    CoverState.OPEN: Look("Open", "bell", "warn"),
+    CoverState.ACCEPTED: Look("Accepted", "check", "good"),
+    CoverState.DECLINED: Look("Everybody declined", "octagon", "bad"),
+    CoverState.WITHDRAWN: Look("Withdrawn", "circle", "info"),
+    CoverState.EXPIRED: Look("Expired", "triangle", "warn"),
 }
 
 #: Of the checklist that says whether a page would come.

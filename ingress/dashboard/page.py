@@ -69,6 +69,10 @@ class Ask:
         value = self.form.get(field)
         return (value.strip() or None) if isinstance(value, str) else None
 
+    def texts(self, field: str) -> list[str]:
+        """Return all values of a field of the form, as they were sent."""
+        return [value for value in self.form.getlist(field) if isinstance(value, str)]
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Read the database within what the caller may see. Raises StoreUnavailable."""
         return await self.ingress.services.database.read(work, self.caller.visibility)
@@ -125,12 +129,19 @@ class Page:
     menu: str | None = None
     #: The key that follows `g` to go here.
     key: str | None = None
+    #: The word in the row of tabs that the pages below a menu's item share, such as all of `/schedules/…`.
+    tab: str | None = None
     #: What a page that sets things up is for. Such pages stand together under "Set up", not at the top.
     sets_up: str | None = None
 
     @property
     def address(self) -> str:
         return ROOT + self.path
+
+    @property
+    def area(self) -> str:
+        """The first part of the path: pages of the same area share their tabs."""
+        return self.path.split("/")[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,9 @@ class Action:
     path: str
     permission: str
     do: Do
+    _: KW_ONLY
+    #: Files that the form may send; each is a part of the bounded form.
+    max_files: int = 0
 
     @property
     def address(self) -> str:

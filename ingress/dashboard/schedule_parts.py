@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.kernel.durations import format_duration
@@ -39,22 +39,39 @@ class CoverAsked:
     problem: str = ""
 
 
-async def cover_asked(account: Account, schedule: Schedule) -> CoverAsked:
+async def cover_asked(account: Account, schedule: Schedule | None) -> CoverAsked:
     """Suggest who could cover the time in the address. Raises ResourceNotFound for what is no time."""
     given = account.ask.request.query_params
     user, since, until = (given.get(name, "") for name in ("user", "since", "until"))
     zone = account.zone()
     start, end = local_moment(since, zone), local_moment(until, zone)
-    if not user or start is None or end is None:
+    if schedule is None or not user or start is None or end is None:
         return CoverAsked(user, since, until)
     if end <= start:
         return CoverAsked(user, since, until, problem="The end must be after the start.")
     query = CoverQuery(schedule=schedule.id, user=user, since=start, until=end)
+    if (end - start).days >= 31:
+        return CoverAsked(user, since, until, problem="The time may be 31 days long at most.")
     try:
         suggestion = await account.ask.ingress.covers.suggest(account.request, account.ask.caller, query)
     except (CoverRefused, NotOnCall) as error:
         return CoverAsked(user, since, until, problem=str(error))
     return CoverAsked(user, since, until, suggestion)
+
+
+def cover_values(account: Account, asked: CoverAsked) -> dict[str, Any]:
+    """Return what `templates/cover_suggestion.html` shows, with local times."""
+    zone, found = account.zone(), asked.suggestion
+
+    def local(rows: list[JsonObject]) -> list[JsonObject]:
+        return [{**row, **{name: _local(row[name], zone) for name in ("since", "until")}} for row in rows]
+
+    parts = (
+        {"split": [], "swaps": [], "uncovered": []}
+        if found is None
+        else {"split": local(found.split), "swaps": local(found.swaps), "uncovered": local(found.uncovered)}
+    )
+    return {"cover": asked, **parts}
 
 
 def members(account: Account, schedule: Schedule) -> list[tuple[str, str]]:

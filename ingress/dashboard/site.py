@@ -10,8 +10,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Message as ASGIMessage
 
 from calmo_pagerduty.access.session_store import Message
+from ingress.api.endpoints import read_body
 from ingress.api.errors import NotPermitted, ResourceNotFound
 from ingress.dashboard import oidc, security
 from ingress.dashboard.csp_reports import receive_report
@@ -21,17 +23,21 @@ from ingress.dashboard.oidc import provider_sign_in
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.pages import (
+    absences,
     analyses,
     approvals,
     audit,
     connections,
+    cover,
     deliveries,
+    drills,
     findings,
     issue,
     issues,
     keys,
     now,
     operations,
+    optimise,
     permissions,
     policies,
     reports,
@@ -41,6 +47,7 @@ from ingress.dashboard.pages import (
     tools,
     webhook_checks,
     webhooks,
+    what_if,
 )
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
@@ -56,8 +63,16 @@ PAGES: Sequence[Page] = (
     *now.PAGES,
     *issues.PAGES,
     *issue.PAGES,
-    *schedules.PAGES,
-    *policies.PAGES,
+    # Before the pages of a schedule and of a policy, whose addresses these would be too.
+    *schedules.PAGES[:1],
+    *what_if.PAGES,
+    *optimise.PAGES,
+    *cover.PAGES,
+    *absences.PAGES,
+    *schedules.PAGES[1:],
+    *policies.PAGES[:1],
+    *drills.PAGES,
+    *policies.PAGES[1:],
     *services.PAGES,
     *analyses.PAGES,
     *findings.PAGES,
@@ -87,9 +102,14 @@ ACTIONS: Sequence[Action] = (
     *deliveries.ACTIONS,
     *keys.ACTIONS,
     *analyses.ACTIONS,
+    *what_if.ACTIONS,
+    *cover.ACTIONS,
+    *absences.ACTIONS,
+    *drills.ACTIONS,
 )
 
 MAX_FORM_FIELDS = 200
+MAX_FORM_BYTES = 1024 * 1024
 _DOWNLOAD_TYPES = {"csv": "text/csv; charset=utf-8", "md": "text/markdown; charset=utf-8"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -166,6 +186,7 @@ class Dashboard:
             f"pages/{page.template}.html",
             title=shown.title or page.title,
             page=page,
+            tabs=[item for item in PAGES if item.tab and item.area == page.area and ask.may(item.permission)],
             pages=[item for item in menu if not item.sets_up],
             set_up_pages=[item for item in menu if item.sets_up],
             headline=await headline(ask, self._on_call),
@@ -180,7 +201,7 @@ class Dashboard:
     def _does(self, action: Action) -> Handler:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, action.permission)
-            await self._check_form(ask)
+            await self._check_form(ask, action.max_files)
             done = await _outcome(action, ask)
             if isinstance(done, PageAtOnce):
                 return await self._page(ask, done.page, done.content)
@@ -197,10 +218,17 @@ class Dashboard:
             raise NotPermitted(f"this needs the permission {permission}, which your API key lacks")
         return Ask(request, self._ingress, session, datetime.now(UTC))
 
-    async def _check_form(self, ask: Ask) -> None:
-        """Raises NotPermitted."""
+    async def _check_form(self, ask: Ask, max_files: int = 0) -> None:
+        """Raises NotPermitted, BodyTooLarge."""
         security.check_origin(ask.request, self._public_address)
-        ask.form = await ask.request.form(max_files=0, max_fields=MAX_FORM_FIELDS)
+        body = await read_body(ask.request, MAX_FORM_BYTES)
+
+        async def receive() -> ASGIMessage:
+            return {"type": "http.request", "body": body}
+
+        # A file is read into the bounded body first: Starlette's parser would write any size to the disk.
+        whole = Request(ask.request.scope, receive)
+        ask.form = await whole.form(max_files=max_files, max_fields=MAX_FORM_FIELDS)
         security.check_csrf_token(self._sessions.secret(ask.request) or "", ask.form)
 
     async def _sign_out(self, request: Request) -> Response:

@@ -233,7 +233,11 @@ class DrillEndpoints:
         named = await self._database.read(
             lambda tx: drills.list_drill_services(tx, connection.id), principal.visibility
         )
-        return DrillServiceListModel(services=[DrillServiceModel.of(item, services) for item in named])
+        models = []
+        for item in named:
+            refusal, _ = await self._holder.why_refused(connection.id, item.service_id, principal.key_id)
+            models.append(DrillServiceModel.of(item, services, refusal or None))
+        return DrillServiceListModel(services=models)
 
     async def _services(self, connection: Connection, principal: Principal) -> dict[str, Service]:
         """Return the newest snapshot's services. Raises SnapshotNotFound, SnapshotUnreadable."""

@@ -37,14 +37,19 @@ class DrillServiceModel(Model):
     service_name: str | None = None
     named_at: datetime
     every_days: int | None
+    #: Why this API key may hold no drill there, by which rule; None if it may.
+    refusal: str | None = None
 
     @classmethod
-    def of(cls, named: DrillService, services: Mapping[str, Service]) -> "DrillServiceModel":
+    def of(
+        cls, named: DrillService, services: Mapping[str, Service], refusal: str | None = None
+    ) -> "DrillServiceModel":
         return cls(
             service=named.service_id,
             service_name=_name(services, named.service_id),
             named_at=named.named_at,
             every_days=named.every_days,
+            refusal=refusal,
         )
 
 

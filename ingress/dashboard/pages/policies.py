@@ -323,6 +323,15 @@ def people_table(people: list[PersonRow]) -> Table[PersonRow]:
 
 
 PAGES = (
-    Page("/policies", "Escalation policies", FINDINGS_READ, show_list, "policies", menu="Policies", key="p"),
+    Page(
+        "/policies",
+        "Escalation policies",
+        FINDINGS_READ,
+        show_list,
+        "policies",
+        menu="Policies",
+        key="p",
+        tab="Policies",
+    ),
     Page("/policies/{policy}", "Escalation policy", FINDINGS_READ, show_policy, "policy"),
 )

@@ -26,6 +26,7 @@ from ingress.dashboard.schedule_parts import (
     candidate_table,
     cliff_table,
     cover_asked,
+    cover_values,
     gap_table,
     members,
     part_table,
@@ -126,7 +127,7 @@ async def show_schedule(ask: Ask) -> Content:
             "figure": drawn(figure),
             "zone": zone.key,
             "people": members(account, schedule),
-            "cover": wanted,
+            **cover_values(account, wanted),
         },
         {
             "gaps": gap_table(covered["gaps"], zone),
@@ -256,6 +257,15 @@ def shift_table(rows: list[ShiftRow]) -> Table[ShiftRow]:
 
 
 PAGES = (
-    Page("/schedules", "Schedules", FINDINGS_READ, show_list, "schedules", menu="Schedules", key="d"),
+    Page(
+        "/schedules",
+        "Schedules",
+        FINDINGS_READ,
+        show_list,
+        "schedules",
+        menu="Schedules",
+        key="d",
+        tab="Now and next",
+    ),
     Page("/schedules/{schedule}", "Schedule", FINDINGS_READ, show_schedule, "schedule"),
 )

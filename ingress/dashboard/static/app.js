@@ -2,10 +2,12 @@
 import { keepTimes } from "./times.js";
 import { followStream } from "./live.js";
 import { listenToKeys } from "./keys.js";
+import { tellOfSlowForms } from "./slow.js";
 
 keepTimes();
 followStream();
 listenToKeys();
+tellOfSlowForms();
 
 document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
