@@ -202,7 +202,10 @@ class Dashboard:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, action.permission)
             await self._check_form(ask, action.max_files)
-            done = await _outcome(action, ask)
+            try:
+                done = await _outcome(action, ask)
+            finally:
+                await ask.form.close()
             if isinstance(done, PageAtOnce):
                 return await self._page(ask, done.page, done.content)
             message = Message(done.kind, done.message)

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import re
+from collections import Counter
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.access.saved_view_store import MAX_VIEWS
 from calmo_pagerduty.pagerduty.event_types import EventType
+from ingress.dashboard.rendering import TEMPLATES
 from tests.support.browser import visiting
 from tests.support.dashboard import DashboardSite
 
@@ -20,6 +23,12 @@ async def key(site: DashboardSite) -> str:
     await site.an_issue(webhook, "Quiet one\u202e\u200b", 9, priority_name="P5")
     await site.an_issue(webhook, "Over", 30, kind=EventType.RESOLVED)
     return site.a_key(person="PUSER1")
+
+
+def test_every_cell_of_tables_has_a_name_of_its_own() -> None:
+    # The later of two would silently be drawn for both.
+    names = re.findall(r"{% macro (\w+)\(", (TEMPLATES / "cells.html").read_text())
+    assert [name for name, times in Counter(names).items() if times > 1] == []
 
 
 async def test_everything_can_be_read_and_filtered_without_scripts(

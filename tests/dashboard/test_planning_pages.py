@@ -1,8 +1,11 @@
 """Pages that plan: what if, optimising, absences, cover and drills, each story walked once."""
 
+import json
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,6 +14,7 @@ from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import FINDINGS_READ
+from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill import DrillState
@@ -18,6 +22,8 @@ from calmo_pagerduty.escalation.drill_store import Drill, DrillService
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.scheduling.rendering import render
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Layer, Schedule, ScheduleKind, User
+from calmo_pagerduty.tools.classes import Risk
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.browser import WIDTHS, visiting
 from tests.support.dashboard import DashboardSite
 from tests.support.doors import ACME
@@ -115,12 +121,33 @@ async def test_a_plan_is_found_with_its_prices_and_proposed(
     asked = {"ask": "yes", "schedule": "PSCHED", "days": "9", "min_rest_hours": "200"}
     impossible = (await session.get(f"/dashboard/schedules/optimise?{urlencode(asked)}")).text
     assert "No roster is possible" in impossible and "needs rest" in impossible
-    proposed = await session.post(
-        "/dashboard/schedules/propose",
-        {"tool": "create_incident", "arguments": "{}", "back": "/dashboard/now"},
+
+
+async def test_what_is_proposed_waits_for_an_approval_of_exactly_that_draft(site: DashboardSite) -> None:
+    gated = store_snapshot(site.database, a_rota(), "organization:gate")
+    rules = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
+    site.database.write_blocking(lambda tx: connections.update_rules(tx, gated.connection_id, rules))
+    session = await site.session(site.a_key(scopes=("organization:gate",)))
+    asked = urlencode(
+        {"kind": "time_off", "user": "PBEN", "start": at(1), "end": at(9), "cover": "PCAT", "ask": "yes"}
     )
-    assert proposed.status_code == 303
-    assert "takes no draft" in (await session.get("/dashboard/now")).text
+    page = (await session.get(f"/dashboard/schedules/what-if?{asked}")).text
+    [arguments] = re.findall(r'name="arguments" value="([^"]*)"', page)
+    sent = {
+        "connection": gated.connection_id,
+        "arguments": unescape(arguments),
+        "back": "/dashboard/approvals",
+    }
+    proposed = await session.post("/dashboard/schedules/propose", {**sent, "tool": "apply_schedule_draft"})
+    assert proposed.headers["location"] == "/dashboard/approvals"
+    approvals = (await session.get("/dashboard/approvals")).text
+    assert "the call is stored" in approvals
+    [call] = re.findall(r"/dashboard/approvals/(tc_\w+)", approvals)
+    assert (
+        json.loads(unescape(arguments))["version"] in (await session.get(f"/dashboard/approvals/{call}")).text
+    )
+    await session.post("/dashboard/schedules/propose", {**sent, "tool": "create_incident"})
+    assert "takes no draft" in (await session.get("/dashboard/approvals")).text
 
 
 async def test_a_calendar_is_imported_as_a_file_and_removed(

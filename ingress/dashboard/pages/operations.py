@@ -153,7 +153,7 @@ def _schedule_table(schedules: Sequence[ConnectionSchedule]) -> Table[Connection
             Column("What", lambda row: WORDS_OF_SCHEDULED[row.state.workflow]),
             Column("State", _schedule_text, cell="schedule_state"),
             Column("Last run", lambda row: str(row.state.last_run or "never"), cell="schedule_last"),
-            Column("Next run", lambda row: str(row.state.next_run or "none"), cell="schedule_next"),
+            Column("Next run", lambda row: str(row.state.next_run or "none"), cell="next_run"),
         ),
         schedules,
         empty="Temporal keeps no schedule yet. A connection gets its schedules within a minute.",
