@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     webhook_url: str | None = None
     #: The URL of the ingress for the command line, if it differs from the public URL.
     url: str | None = None
+    #: The host names that requests may be for, with commas between; empty means any. Our own addresses' names
+    #: and IP addresses are always allowed.
+    allowed_hosts: str = ""
     #: The URL of the Temporal UI.
     temporal_ui_url: str = "http://127.0.0.1:8233"
     #: Connections of one address, also of a proxy: a further one closes one that waits.

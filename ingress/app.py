@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from ingress.api.allowed_hosts import AllowedHosts, allowed_names
 from ingress.api.endpoints import EndpointRow, Media, PublicEndpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
 from ingress.api.health import metrics_endpoint
@@ -94,9 +96,11 @@ def build_app(ingress: Ingress, role: Role = Role.ALL) -> Starlette:
     ingress.mcp.serve_reports(endpoints)
     if role is Role.FORWARDER:
         endpoints = [*ingress.health.endpoints(), metrics_endpoint(ingress.metrics)]
+    names = allowed_names(ingress.services.settings)
     served = routes(endpoints, ingress.services.database)
     app = Starlette(
         routes=served if role is Role.FORWARDER else [*served, *_routes_of_other_ways_in(ingress)],
+        middleware=[Middleware(AllowedHosts, names)] if names else [],
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),

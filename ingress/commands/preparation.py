@@ -94,6 +94,7 @@ class UpOptions:
             "CALMO_HTTP_HOST": "127.0.0.1",
             "CALMO_HTTP_PORT": str(self.port),
             "CALMO_WEBHOOK_URL": self.webhook_url,
+            "CALMO_ALLOWED_HOSTS": os.environ.get("CALMO_ALLOWED_HOSTS") or "localhost",
             "CALMO_TEMPORAL_UI_URL": self.ui_url,
             "TEMPORAL_ADDRESS": self.temporal_address,
             "TEMPORAL_NAMESPACE": "default",
