@@ -44,6 +44,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.deliveries.endpoints(),
         *ingress.explanations.endpoints(),
         *ingress.api_keys.endpoints(),
+        *ingress.people.endpoints(),
         *ingress.tools.endpoints(),
         *ingress.connections.endpoints(),
         *ingress.webhooks.endpoints(),

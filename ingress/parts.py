@@ -12,6 +12,7 @@ from ingress.absences.endpoints import AbsenceEndpoints
 from ingress.api.health import HealthEndpoints
 from ingress.api.keys import ApiKeyEndpoints
 from ingress.api.models import Links
+from ingress.api.people import PeopleEndpoints
 from ingress.connections.endpoints import ConnectionEndpoints
 from ingress.contexts.counting import ContextCounter
 from ingress.contexts.endpoints import ContextEndpoints
@@ -125,6 +126,7 @@ class Ingress:
         self.explanations = ExplanationEndpoints(database, temporal, queue)
         self.api_keys = ApiKeyEndpoints(database)
         self.tools = ToolEndpoints(database, services.keyring, self.tool_call_dispatcher, links)
+        self.people = PeopleEndpoints(database, services.settings.oidc_issuer)
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, services.settings.instance, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)

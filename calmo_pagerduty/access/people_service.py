@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from calmo_pagerduty.access import people_store
+from calmo_pagerduty.access.key_audit_store import COMMAND_LINE
 from calmo_pagerduty.access.people_store import Person
 from calmo_pagerduty.access.persons import normalize_person
 from calmo_pagerduty.access.roles import Grant
@@ -36,7 +37,7 @@ def admit_person(
             audit_person(tx, known, "person removed", revoked, now, PROVIDER)
         return None
     who = normalize_person(name)[:MAX_NAME_LENGTH] if isinstance(name, str) else ""
-    person = Person(issuer, subject, by_groups, who or subject, is_set=False)
+    person = Person(issuer, subject, by_groups, who or subject, is_set=False, changed_by=PROVIDER)
     if known is None or (known.grant, known.person) != (person.grant, person.person):
         revoked = people_store.update_person(tx, person, now)
         audit_person(tx, person, "person changed", revoked, now, PROVIDER)
@@ -46,24 +47,41 @@ def admit_person(
 
 
 def set_person(
-    tx: Transaction, issuer: str, subject: str, grant: Grant, person: str | None, now: datetime
+    tx: Transaction,
+    issuer: str,
+    subject: str,
+    grant: Grant,
+    person: str | None,
+    now: datetime,
+    by: Principal | None = None,
 ) -> Person:
-    """Give a person a role, known or not. Without `person` they stay who they are, or are their subject."""
+    """Give a person a role, known or not. Without `person` they stay who they are, or are their subject.
+
+    `by` is who does it; None means the command line.
+    """
     known = people_store.get_person(tx, issuer, subject)
     who = normalize_person(person or "") or (known.person if known else subject)
-    changed = Person(issuer, subject, grant, who, is_set=True)
-    audit_person(tx, changed, "person set", people_store.update_person(tx, changed, now), now)
-    return changed
+    changed = Person(issuer, subject, grant, who, is_set=True, changed_by=_name(by))
+    revoked = people_store.update_person(tx, changed, now)
+    audit_person(tx, changed, "person set", revoked, now, _name(by), None if by is None else by.key_id)
+    return people_store.get_person(tx, issuer, subject) or changed
 
 
-def remove_person(tx: Transaction, issuer: str, subject: str, keep_out: bool, now: datetime) -> Person:
+def remove_person(
+    tx: Transaction, issuer: str, subject: str, keep_out: bool, now: datetime, by: Principal | None = None
+) -> Person:
     """Forget a person, or keep them out whatever their groups. Their sessions end. Raises NobodyKnown."""
     known = people_store.get_person(tx, issuer, subject)
     if known is None:
         raise NobodyKnown("no such person: calmo-pagerduty people list shows the known ones")
     if keep_out:
-        revoked = people_store.update_person(tx, replace(known, is_kept_out=True), now)
+        revoked = people_store.update_person(tx, replace(known, is_kept_out=True, changed_by=_name(by)), now)
     else:
         revoked = people_store.delete_person(tx, known, now)
-    audit_person(tx, known, "person kept out" if keep_out else "person removed", revoked, now)
-    return known
+    outcome = "person kept out" if keep_out else "person removed"
+    audit_person(tx, known, outcome, revoked, now, _name(by), None if by is None else by.key_id)
+    return people_store.get_person(tx, issuer, subject) or known
+
+
+def _name(by: Principal | None) -> str:
+    return COMMAND_LINE if by is None else by.who

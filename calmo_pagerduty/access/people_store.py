@@ -24,7 +24,10 @@ KEY_NAME = "sign-in of a person"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of a provider. `is_set` tells that the command line said the grant, not the groups."""
+    """A person of a provider. `is_set` tells that somebody here said the grant, not the groups.
+
+    `changed_by` made the last change, at `changed_at`. Times are UTC.
+    """
 
     issuer: str
     subject: str
@@ -34,6 +37,8 @@ class Person:
     is_kept_out: bool = False
     key_id: str | None = None
     signed_in_at: datetime | None = None
+    changed_at: datetime | None = None
+    changed_by: str | None = None
 
 
 def list_people(tx: Transaction) -> tuple[Person, ...]:
@@ -62,6 +67,7 @@ def update_person(tx: Transaction, person: Person, now: datetime) -> tuple[KeyRo
         "is_set": person.is_set,
         "is_kept_out": person.is_kept_out,
         "changed_at": now,
+        "changed_by": person.changed_by,
     }
     if known is None:
         tx.execute(people.insert().values(issuer=person.issuer, subject=person.subject, **columns))
@@ -127,6 +133,8 @@ def _person(row: Any) -> Person:
         row.is_kept_out,
         row.key_id,
         row.signed_in_at,
+        row.changed_at,
+        row.changed_by,
     )
 
 

@@ -35,10 +35,11 @@ def audit_person(
     revoked: Collection[KeyRow],
     now: datetime,
     requester: str = COMMAND_LINE,
+    requesting_key_id: str | None = None,
 ) -> None:
     """Append a row for each scope of a person who was changed, and one for each key that this revoked."""
     record = {
-        "key_id": None,
+        "key_id": requesting_key_id,
         "requester": requester,
         "outcome": outcome,
         "person": person.person,
@@ -46,7 +47,7 @@ def audit_person(
     }
     _insert(tx, person.grant.scopes, now, record)
     for key in revoked:
-        audit_key_change(tx, key, "api key revoked", now, requester)
+        audit_key_change(tx, key, "api key revoked", now, requester, requesting_key_id)
 
 
 def _insert(tx: Transaction, scopes: Collection[Scope] | None, now: datetime, record: dict[str, Any]) -> None:

@@ -16,13 +16,15 @@ people = Table(
     Column("scopes", Json),
     #: Who the person is here, such as PagerDuty's id of a user.
     Column("person", Text, nullable=False),
-    #: True if the command line said role and scopes, which then win over the provider's groups.
+    #: True if somebody here said role and scopes, which then win over the provider's groups.
     Column("is_set", sa.Boolean, nullable=False),
     #: True for a person who is kept out, whatever their groups.
     Column("is_kept_out", sa.Boolean, nullable=False, server_default=sa.false()),
     #: The person's key, whose secret nobody has: sessions belong to it. Null before the first sign-in.
     Column("key_id", Text, ForeignKey("api_keys.id")),
     Column("changed_at", Utc, nullable=False),
+    #: Who made the last change: a person, the command line, or the provider by its groups.
+    Column("changed_by", Text),
     Column("signed_in_at", Utc),
     Index(None, "key_id"),
 )

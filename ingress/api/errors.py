@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from calmo_pagerduty.absences.ics import CalendarRefused
 from calmo_pagerduty.absences.model import TooManyCalendars
+from calmo_pagerduty.access.people_service import NobodyKnown
+from calmo_pagerduty.access.roles import InvalidGrant
 from calmo_pagerduty.access.saved_view_store import TooManyViews
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
@@ -128,6 +130,8 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     CalendarRefused: HTTPStatus.BAD_REQUEST,
     TooManyCalendars: HTTPStatus.CONFLICT,
     TooManyViews: HTTPStatus.CONFLICT,
+    NobodyKnown: HTTPStatus.NOT_FOUND,
+    InvalidGrant: HTTPStatus.BAD_REQUEST,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
     NotOnCall: HTTPStatus.CONFLICT,

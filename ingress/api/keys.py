@@ -167,8 +167,8 @@ class ApiKeyEndpoints:
         person = body.person or principal.person
         if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
             raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
-        _check_rights(principal, body.permissions, scopes, teams)
-        _check_person(principal, person)
+        check_rights(principal, body.permissions, scopes, teams)
+        check_person(principal, person)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> NewApiKeyModel:
@@ -200,7 +200,7 @@ class ApiKeyEndpoints:
         def write(transaction: Transaction) -> NewApiKeyModel:
             old = _get_key(transaction, principal, key_id)
             _check_change(principal, old)
-            _check_person(principal, old.person)
+            check_person(principal, old.person)
             if old.is_service or api_keys.get_principal(transaction, old.id, now) is None:
                 raise NotPermitted(
                     "only a valid key of a person or a program can be replaced: make a new one"
@@ -245,7 +245,7 @@ class ApiKeyEndpoints:
         return await self._database.write(write)
 
 
-def _check_rights(
+def check_rights(
     principal: Principal,
     permissions: Collection[str],
     scopes: Sequence[Scope] | None,
@@ -270,14 +270,14 @@ def _check_rights(
 
 def _check_change(principal: Principal, key: KeyRow) -> None:
     """Raises NotPermitted unless the principal has all rights of the key."""
-    _check_rights(principal, key.permissions, key.scopes, key.teams)
+    check_rights(principal, key.permissions, key.scopes, key.teams)
     if key.is_service and CONNECTIONS_ADMIN not in principal.permissions:
         raise NotPermitted(
             f"the service's own keys are the administrators': this API key lacks {CONNECTIONS_ADMIN}"
         )
 
 
-def _check_person(principal: Principal, person: str | None) -> None:
+def check_person(principal: Principal, person: str | None) -> None:
     """Raises NotPermitted if the principal may not make keys of this person.
 
     Otherwise a person could request a call with one key and approve it with another.

@@ -38,6 +38,7 @@ from ingress.dashboard.pages import (
     now,
     operations,
     optimise,
+    people,
     permissions,
     policies,
     reports,
@@ -84,6 +85,7 @@ PAGES: Sequence[Page] = (
     *webhooks.PAGES,
     *deliveries.PAGES,
     *keys.PAGES,
+    *people.PAGES,
     *audit.PAGES,
     *operations.PAGES,
 )
@@ -101,6 +103,7 @@ ACTIONS: Sequence[Action] = (
     *webhook_checks.ACTIONS,
     *deliveries.ACTIONS,
     *keys.ACTIONS,
+    *people.ACTIONS,
     *analyses.ACTIONS,
     *what_if.ACTIONS,
     *cover.ACTIONS,

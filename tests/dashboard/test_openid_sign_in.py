@@ -159,6 +159,67 @@ async def test_a_change_or_removal_of_a_person_holds_with_the_next_request(
     assert (await site.client.get(await come_back(site, provider, "rosa"))).status_code == 401
 
 
+async def test_an_administrator_gives_and_takes_roles_on_the_page_of_people(
+    site: DashboardSite, provider: OpenIdProvider, browser: Browser
+) -> None:
+    await provider.person("leokadia", groups=["guests"])
+    await provider.person("oona", groups=["ops"])
+    lea = await sign_in(site, provider, "leokadia")
+    await sign_in(site, provider, "oona")
+    administrator = make_grant("administrator", ["organization:acme"])
+    key = site.a_key(*administrator.permissions, scopes=("organization:acme",), person="Ada")
+    async with visiting(browser, site.address) as visit:
+        await visit.sign_in(key, "/dashboard/people")
+        page = visit.page
+        row = page.get_by_role("row", name="leokadia")
+        await expect(row).to_contain_text("identity provider")
+        # An operator sees more than an administrator does, so is not shown to them.
+        await expect(page.get_by_role("row", name="oona")).to_have_count(0)
+        await row.get_by_text("Change").click()
+        assert await visit.looks_wrong("people-1280") == []
+        await row.get_by_label("Role").select_option("lead")
+        await row.get_by_role("button", name="Give the role").click()
+        await expect(page.locator(".message")).to_contain_text("is lead now")
+        await expect(row).to_contain_text("Ada")
+        assert (await lea.get("/dashboard/audit")).status_code == 200
+        await page.get_by_text("Give somebody a role").click()
+        await page.get_by_text("What each role may do").click()
+        await page.set_viewport_size({"width": 360, "height": 900})
+        assert await visit.looks_wrong("people-360") == []
+        await page.get_by_label("Subject").fill("oona")
+        await page.get_by_label("Organisations").last.fill("organization:acme")
+        with visit.expecting_problems():
+            await page.get_by_role("button", name="Give the role").last.click()
+            await expect(page.locator("main")).to_contain_text("no such person, or your API key may not see")
+        await visit.goto("/dashboard/people")
+        await row.get_by_text("Change").click()
+        await row.get_by_role("button", name="Keep out").click()
+        await expect(row).to_contain_text("kept out")
+        assert (await lea.get("/dashboard/now")).status_code == 303
+    made = [row.record for row in rows(site.database, tables.audit) if '"Ada"' in row.record]
+    assert any("person set" in record for record in made)
+    assert any("person kept out" in record for record in made)
+
+
+async def test_nobody_gives_a_role_that_could_do_more_than_they_may(
+    site: DashboardSite, provider: OpenIdProvider
+) -> None:
+    lead = make_grant("lead", ["organization:acme"])
+    key = site.a_key(*lead.permissions, "keys:write", scopes=("organization:acme",), person="Lou")
+    for role, scopes, refusal in (
+        ("administrator", ["organization:acme"], "lacks"),
+        ("viewer", ["organization:bank"], "doesn't see the scope"),
+        ("operator", [], "can't give"),
+        ("lead", ["organization:acme"], "other persons"),
+    ):
+        answer = await site.client.put(
+            "/api/people",
+            json={"subject": "puppet", "role": role, "scopes": scopes},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        assert (answer.status_code, refusal in answer.text) == (403, True), answer.text
+
+
 async def test_groups_that_no_longer_give_a_role_end_the_other_sessions(
     site: DashboardSite, provider: OpenIdProvider
 ) -> None:

@@ -104,6 +104,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/api-keys/{id}/rotate": (Named("key"),),
     "DELETE /api/api-keys/{id}/untrusted": (Named("key"),),
     "DELETE /api/api-keys/{id}": (Named("key"),),
+    "GET /api/people": (Lists(),),
+    "PUT /api/people": (
+        Named(body=lambda w: {"subject": "x", "role": "viewer", "scopes": [w.scope]}, answers=REFUSED),
+    ),
+    "DELETE /api/people": (Named(query=lambda w: {"subject": w.scope}),),
     "GET /api/tools": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/tools/{name}": tuple(
         Named(f"={tool}", body=lambda w: {"connection": w.connection}) for tool in TOOLS
