@@ -18,7 +18,7 @@ from ingress.api.errors import NotPermitted, ResourceNotFound
 from ingress.dashboard import oidc, security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import SAID_ON_THE_PAGE, STATUS_OF, ErrorPages, explain, status_of
-from ingress.dashboard.frame import headline
+from ingress.dashboard.frame import Headline, headline
 from ingress.dashboard.oidc import provider_sign_in
 from ingress.dashboard.on_call import OnCallLines
 from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
@@ -168,16 +168,18 @@ class Dashboard:
     def _shows(self, page: Page) -> Handler:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, page.permission)
+            # First: the stream brings what changes after this line was read, also while the page is read.
+            line = await headline(ask, self._on_call)
             shown = await page.view(ask)
             if shown.file is not None:
                 return shown.file
             if ask.download is not None:
                 return _download(ask, shown)
-            return await self._page(ask, page, shown)
+            return await self._page(ask, page, shown, line)
 
         return handler
 
-    async def _page(self, ask: Ask, page: Page, shown: Content) -> Response:
+    async def _page(self, ask: Ask, page: Page, shown: Content, line: Headline) -> Response:
         secret = self._sessions.secret(ask.request) or ""
         # A part that a script fetches again would swallow what the next page is to say.
         messages = () if ask.request.headers.get("hx-request") else ask.session.messages
@@ -192,7 +194,7 @@ class Dashboard:
             tabs=[item for item in PAGES if item.tab and item.area == page.area and ask.may(item.permission)],
             pages=[item for item in menu if not item.sets_up],
             set_up_pages=[item for item in menu if item.sets_up],
-            headline=await headline(ask, self._on_call),
+            headline=line,
             principal=ask.caller,
             may=ask.may,
             csrf=security.csrf_token(secret),
@@ -210,7 +212,7 @@ class Dashboard:
             finally:
                 await ask.form.close()
             if isinstance(done, PageAtOnce):
-                return await self._page(ask, done.page, done.content)
+                return await self._page(ask, done.page, done.content, await headline(ask, self._on_call))
             message = Message(done.kind, done.message)
             await self._sessions.say(ask.session, (*ask.session.messages, message))
             return RedirectResponse(security.safe_path(done.path), 303)

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.findings.service import record_results
-from tests.support.browser import WIDTHS, visiting
+from tests.support.browser import visiting
 from tests.support.connected import add_connection
 from tests.support.dashboard import DashboardSite
 from tests.support.findings import a_finding, a_gap, a_result
@@ -25,14 +25,13 @@ async def key(site: DashboardSite) -> str:
     return site.a_key(person="PUSER1")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-async def test_findings_look_right(site: DashboardSite, key: str, browser: Browser, width: int) -> None:
-    async with visiting(browser, site.address, width=width) as visit:
+async def test_findings_look_right(site: DashboardSite, key: str, browser: Browser) -> None:
+    async with visiting(browser, site.address) as visit:
         await visit.sign_in(key, "/dashboard/findings")
-        assert await visit.looks_wrong(f"findings-{width}") == []
+        assert await visit.looks_wrong("findings") == []
         await visit.page.locator(".row-link").first.click()
         await visit.page.wait_for_url("**/findings/*")
-        assert await visit.looks_wrong(f"finding-{width}") == []
+        assert await visit.looks_wrong("finding") == []
 
 
 async def test_a_finding_is_dismissed_and_the_decision_undone_without_scripts(

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from calmo_pagerduty.access.permissions import CONNECTIONS_READ, FINDINGS_READ, ISSUES_READ
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Schedule, ScheduleKind, User
 from ingress.dashboard.pages.reports import ENDINGS, REPORTS
-from tests.support.browser import WIDTHS, visiting
+from tests.support.browser import visiting
 from tests.support.dashboard import DashboardSite
 from tests.support.doors import ACME
 from tests.support.snapshots import DAY, ada, ada_schedule, new_connection, small_snapshot, store_snapshot
@@ -62,14 +62,13 @@ async def key(site: DashboardSite, account: AccountSnapshot) -> str:
     return site.a_key(person="PADA", scopes=(ACME,))
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-async def test_on_call_pages_look_right(site: DashboardSite, key: str, browser: Browser, width: int) -> None:
-    async with visiting(browser, site.address, width=width) as visit:
+async def test_on_call_pages_look_right(site: DashboardSite, key: str, browser: Browser) -> None:
+    async with visiting(browser, site.address) as visit:
         await visit.sign_in(key)
         for number, page in enumerate(PAGES):
             await visit.goto(f"/dashboard/{page}")
             name = page.partition("?")[0].replace("/", "-")
-            assert await visit.looks_wrong(f"{name}-{number}-{width}") == [], page
+            assert await visit.looks_wrong(f"{name}-{number}") == [], page
 
 
 async def test_the_schedules_say_who_is_on_call_in_words(

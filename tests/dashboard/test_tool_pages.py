@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.tool_calls.model import CallState
-from tests.support.browser import WIDTHS, visiting
+from tests.support.browser import visiting
 from tests.support.call_records import a_call, file
 from tests.support.connected import add_connection
 from tests.support.dashboard import DashboardSite
@@ -37,15 +37,14 @@ async def key(site: DashboardSite, waiting_call: str) -> str:
     return site.a_key(person="PUSER1")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_tools_and_approvals_look_right(
-    site: DashboardSite, key: str, waiting_call: str, browser: Browser, width: int
+    site: DashboardSite, key: str, waiting_call: str, browser: Browser
 ) -> None:
-    async with visiting(browser, site.address, width=width) as visit:
+    async with visiting(browser, site.address) as visit:
         await visit.sign_in(key)
         for page in PAGES:
             await visit.goto(f"/dashboard/{page.format(call=waiting_call)}")
-            assert await visit.looks_wrong(f"{page.replace('/', '-')}-{width}") == [], page
+            assert await visit.looks_wrong(page.replace("/", "-")) == [], page
 
 
 async def test_an_approver_sees_the_exact_arguments(

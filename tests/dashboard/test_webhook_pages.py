@@ -12,7 +12,7 @@ from calmo_pagerduty.deliveries.replay_store import ReplayOutcome
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from ingress.dashboard.pages.deliveries import WORDS_OF_OUTCOME
-from tests.support.browser import WIDTHS, visiting
+from tests.support.browser import visiting
 from tests.support.builders import an_event, body_of, headers_for, new_id
 from tests.support.connected import add_connection, add_webhook
 from tests.support.dashboard import DashboardSite
@@ -51,16 +51,15 @@ async def key(site: DashboardSite, webhook: str) -> str:
     return site.a_key()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 async def test_webhooks_and_deliveries_look_right(
-    site: DashboardSite, key: str, webhook: str, browser: Browser, width: int
+    site: DashboardSite, key: str, webhook: str, browser: Browser
 ) -> None:
-    async with visiting(browser, site.address, width=width) as visit:
+    async with visiting(browser, site.address) as visit:
         await visit.sign_in(key)
         for page in PAGES:
             await visit.goto(f"/dashboard/{page.format(webhook=webhook)}")
             name = page.partition("?")[0].replace("/", "-").format(webhook="one")
-            assert await visit.looks_wrong(f"{name}-{width}") == [], page
+            assert await visit.looks_wrong(name) == [], page
 
 
 async def test_a_webhook_is_made_by_hand_and_its_address_is_shown_once(

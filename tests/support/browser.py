@@ -10,10 +10,11 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import axe_playwright_python
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
 from tests.support.patience import ANSWER
 
@@ -22,16 +23,33 @@ NEED_BROWSER = "CALMO_TESTS_NEED_BROWSER"
 #: A folder for screenshots of what tests look at; unset, none are made.
 SCREENSHOTS = "CALMO_TESTS_SCREENSHOTS"
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    # Root in a container has no sandbox; shared memory is small there.
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    # Pages that nobody looks at need few processes.
+    "--disable-gpu",
+    "--disable-software-rasterizer",
+    "--in-process-gpu",
+    "--disable-extensions",
+    "--renderer-process-limit=1",
+)
 #: A phone's and a desk's width.
 WIDTHS = (360, 1280)
 HEIGHT = 900
+THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 
-#: What axe looks for.
-FULL = "{resultTypes: ['violations']}"
-COLOURS = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
-WITHOUT_COLOURS = "{resultTypes: ['violations'], rules: {'color-contrast': {enabled: false}}}"
+#: How axe looks. We read no selectors, and the pages have no frames and no sounds.
+_BRIEFLY = "resultTypes: ['violations'], selectors: false, preload: false, iframes: false"
+COLOURS = f"{{{_BRIEFLY}, runOnly: ['color-contrast']}}"
+ALL_BUT_COLOURS = f"{{{_BRIEFLY}, rules: {{'color-contrast': {{enabled: false}}}}}}"
+
+# A page on a busy machine takes longer than Playwright's five seconds.
+expect.set_options(timeout=ANSWER * 1000)
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+WAYS_OF_WRITING = Path(__file__).with_name("ways_of_writing.js")
 
 
 def find_browser() -> str | None:
@@ -44,8 +62,7 @@ async def running_browser(path: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
-            # Root in a container has no sandbox; shared memory is small there.
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"],
+            args=FLAGS,
         )
         yield browser
         await browser.close()
@@ -87,28 +104,27 @@ class Visit:
             await self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
     async def looks_wrong(self, name: str) -> list[str]:
-        """Return what is wrong with the page, and keep pictures of it in both themes under this name.
+        """Return what is wrong with the page at both widths and in both themes, and keep pictures of each.
 
         Colours are judged in both themes, and only at a desk's width: they don't depend on it and cost most.
         """
-        size = self.page.viewport_size
-        assert size is not None
-        judges_colours = size["width"] == max(WIDTHS)
-        await self.page.emulate_media(color_scheme="light")
-        await self.screenshot(f"{name}-light")
         # Not as a script element: the page's policy forbids that.
         await self.page.evaluate(AXE.read_text())
-        problems = await self._axe(FULL if judges_colours else WITHOUT_COLOURS)
-        await self.page.emulate_media(color_scheme="dark")
-        await self.screenshot(f"{name}-dark")
-        if judges_colours:
-            problems += await self._axe(COLOURS)
-        if (width := await self.page.evaluate("document.documentElement.scrollWidth")) > size["width"]:
-            problems.append(f"the page is {width} px wide, its window {size['width']} px")
+        problems: list[str] = []
+        for width in WIDTHS:
+            await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            for theme in THEMES:
+                await self.page.emulate_media(color_scheme=theme)
+                await self.screenshot(f"{name}-{width}-{theme}")
+                if width == max(WIDTHS):
+                    problems += await self._axe(COLOURS, f"({WAYS_OF_WRITING.read_text()})()")
+            problems += await self._axe(ALL_BUT_COLOURS)
+            if (wide := await self.page.evaluate("document.documentElement.scrollWidth")) > width:
+                problems.append(f"the page is {wide} px wide, its window {width} px")
         return problems
 
-    async def _axe(self, options: str) -> list[str]:
-        found = await self.page.evaluate(f"() => axe.run(document, {options})")
+    async def _axe(self, options: str, where: str = "document") -> list[str]:
+        found = await self.page.evaluate(f"() => axe.run({where}, {options})")
         return [
             f"{violation['id']}: {violation['help']}: {node['html'][:200]}"
             for violation in found["violations"]

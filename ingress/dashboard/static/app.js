@@ -12,6 +12,8 @@ tellOfSlowForms();
 document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 const wide = window.matchMedia("(min-width: 60rem)");
-for (const details of document.querySelectorAll("details[data-open-when-wide]")) {
-  if (wide.matches) details.open = true;
-}
+const openWhereWide = () => {
+  for (const details of document.querySelectorAll("details[data-open-when-wide]")) details.open = wide.matches;
+};
+openWhereWide();
+wide.addEventListener("change", openWhereWide);

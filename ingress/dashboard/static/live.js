@@ -3,6 +3,7 @@
 import { clock, duration } from "./times.js";
 
 const STALE_MS = 8000;
+const CONNECT_AGAIN_MS = 2000;
 const SAID_MS = 5000;
 // In a storm, so many new issues are looked at for being critical in `SAID_MS`.
 const MAX_LOOKED_AT = 5;
@@ -12,6 +13,7 @@ export function followStream() {
   if (!live) return;
   const text = live.querySelector(".live-text");
   const unseen = new Set();
+  const notFetched = new Set();
   let beatAt = Date.now();
   let ended = false;
   let saidAt = 0;
@@ -54,16 +56,37 @@ export function followStream() {
     }
   };
 
+  const fetchShown = (id) => {
+    const shown = document.querySelectorAll(`[data-issue="${CSS.escape(id)}"]`);
+    for (const element of shown) element.dispatchEvent(new CustomEvent("changed"));
+    return shown.length > 0;
+  };
+
+  // What could not be fetched is asked for again after the next beat, which says that the service is there. The
+  // extension connects a stream again that broke, but not one that never began.
+  const tryAgain = ({ target, detail }) => {
+    const status = detail.ctx?.response?.status ?? 0;
+    if (status && status < 500 && status !== 429) return;
+    if (target === live) setTimeout(() => live.dispatchEvent(new CustomEvent("again")), CONNECT_AGAIN_MS);
+    else if (target.dataset?.issue) notFetched.add(target.dataset.issue);
+  };
+
+  document.addEventListener("htmx:error", tryAgain);
+  document.addEventListener("htmx:response:error", tryAgain);
+  document.addEventListener("htmx:sse:before:connection", (event) => {
+    if (ended) event.preventDefault();
+  });
   document.addEventListener("beat", () => {
     beatAt = Date.now();
     show();
+    const again = [...notFetched];
+    notFetched.clear();
+    again.forEach(fetchShown);
   });
   document.addEventListener("issue", (event) => {
     beatAt = Date.now();
     const [id] = event.detail.data.split(",");
-    const shown = document.querySelectorAll(`[data-issue="${CSS.escape(id)}"]`);
-    for (const element of shown) element.dispatchEvent(new CustomEvent("changed"));
-    if (!shown.length) {
+    if (!fetchShown(id)) {
       if (!unseen.has(id)) alarmIfCritical(id);
       unseen.add(id);
       announce("issue");
