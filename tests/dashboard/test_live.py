@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Request, Route, expect
 
 from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.browser import Visit, visiting
@@ -97,7 +97,11 @@ async def test_the_stream_begins_once_somebody_listens(site: DashboardSite, brow
             state_at_its_beginning.append(await page.locator("#live").get_attribute("data-state"))
             await route.continue_()
 
-        page.on("requestfinished", lambda request: "hx-sse" in request.url and htmx_is_there.set())
+        def note(request: Request) -> None:
+            if "hx-sse" in request.url:
+                htmx_is_there.set()
+
+        page.on("requestfinished", note)
         await page.route("**/live.*.js", come_late)
         await page.route("**/stream?*", begin)
         await visit.sign_in(site.a_key(), "/dashboard/issues")

@@ -41,7 +41,7 @@ async def test_tools_and_approvals_look_right(
     site: DashboardSite, key: str, waiting_call: str, browser: Browser
 ) -> None:
     async with visiting(browser, site.address) as visit:
-        await visit.sign_in(key)
+        await visit.sign_in(key, then=None)
         for page in PAGES:
             await visit.goto(f"/dashboard/{page.format(call=waiting_call)}")
             assert await visit.looks_wrong(page.replace("/", "-")) == [], page

@@ -55,7 +55,7 @@ async def test_webhooks_and_deliveries_look_right(
     site: DashboardSite, key: str, webhook: str, browser: Browser
 ) -> None:
     async with visiting(browser, site.address) as visit:
-        await visit.sign_in(key)
+        await visit.sign_in(key, then=None)
         for page in PAGES:
             await visit.goto(f"/dashboard/{page.format(webhook=webhook)}")
             name = page.partition("?")[0].replace("/", "-").format(webhook="one")

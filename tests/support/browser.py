@@ -65,6 +65,7 @@ async def running_browser(path: str) -> AsyncIterator[Browser]:
             args=FLAGS,
         )
         yield browser
+        _CONTEXTS.clear()
         await browser.close()
 
 
@@ -80,8 +81,8 @@ class Visit:
     async def goto(self, path: str) -> None:
         await self.page.goto(self.site + path)
 
-    async def sign_in(self, key: str, then: str = "/dashboard/now") -> None:
-        """Sign in with an API key, without the form, which would be another page to draw."""
+    async def sign_in(self, key: str, then: str | None = "/dashboard/now") -> None:
+        """Sign in with an API key and go on, without the form, which would be another page to draw."""
         answer = await self.context.request.post(
             f"{self.site}/dashboard/sign-in/key",
             form={"key": key},
@@ -89,7 +90,8 @@ class Visit:
             max_redirects=0,
         )
         assert answer.status == 303, await answer.text()
-        await self.goto(then)
+        if then is not None:
+            await self.goto(then)
 
     async def sign_in_by_form(self, key: str, then: str = "/dashboard/now") -> None:
         """Sign in with an API key as people do."""
@@ -113,7 +115,7 @@ class Visit:
         problems: list[str] = []
         for width in WIDTHS:
             await self.page.set_viewport_size({"width": width, "height": HEIGHT})
-            for theme in THEMES:
+            for theme in THEMES if width == max(WIDTHS) or SCREENSHOTS in os.environ else ():
                 await self.page.emulate_media(color_scheme=theme)
                 await self.screenshot(f"{name}-{width}-{theme}")
                 if width == max(WIDTHS):
@@ -141,25 +143,41 @@ class Visit:
 
 @contextlib.asynccontextmanager
 async def visiting(
-    browser: Browser, site: str, *, theme: str = "light", width: int = 1280, scripts: bool = True
+    browser: Browser, site: str, *, width: int = 1280, scripts: bool = True
 ) -> AsyncIterator[Visit]:
-    """Open a page of its own, and fail if anything went wrong in it."""
-    context = await browser.new_context(
-        viewport={"width": width, "height": HEIGHT},
-        color_scheme="dark" if theme == "dark" else "light",
-        java_script_enabled=scripts,
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="Europe/Berlin",
-    )
+    """Open a page as of a browser that was never here, and fail if anything went wrong in it."""
+    context = await _context(browser, scripts)
+    page = await context.new_page()
     try:
-        context.set_default_timeout(ANSWER * 1000)
-        visit = Visit(site, context, await context.new_page())
+        page.set_default_timeout(ANSWER * 1000)
+        await page.set_viewport_size({"width": width, "height": HEIGHT})
+        visit = Visit(site, context, page)
         _watch(visit)
         yield visit
         assert not visit.problems, "\n".join(visit.problems)
     finally:
-        await context.close()
+        if scripts:
+            await page.evaluate("() => { try { localStorage.clear() } catch { } }")
+        await page.close()
+        await context.clear_cookies()
+
+
+#: The contexts with and without scripts. One for each test would cost a process for each.
+_CONTEXTS: dict[tuple[Browser, bool], BrowserContext] = {}
+
+
+async def _context(browser: Browser, scripts: bool) -> BrowserContext:
+    if (browser, scripts) not in _CONTEXTS:
+        context = _CONTEXTS[browser, scripts] = await browser.new_context(
+            java_script_enabled=scripts,
+            color_scheme="light",
+            reduced_motion="reduce",
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+        )
+        # A page that stays keeps the process.
+        await context.new_page()
+    return _CONTEXTS[browser, scripts]
 
 
 def _watch(visit: Visit) -> None:
@@ -170,7 +188,7 @@ def _watch(visit: Visit) -> None:
         if address.scheme != "data" and f"{address.scheme}://{address.netloc}" != visit.site:
             visit.problems.append(f"a request to another origin: {request.url}")
 
-    visit.context.on("request", note_request)
+    visit.page.on("request", note_request)
     visit.page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
     visit.page.on(
         "console",
