@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlche
 from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
-from calmo_pagerduty.db.server_limits import VANISHED_SERVER, session_options
+from calmo_pagerduty.db.server_limits import VANISHED_SERVER, answer_seconds, session_options
 from calmo_pagerduty.db.statements import restrict_visibility
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
@@ -191,6 +191,15 @@ def _engine(url: sa.URL, writing: bool, limited: bool = True) -> Engine:
             "options": session_options(writing, limited),
         },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
+        # Installations on SQLite need no driver of PostgreSQL in memory.
+        from calmo_pagerduty.db.patient_connection import PatientConnection  # noqa: PLC0415 - imports psycopg
+
+        connection = PatientConnection.connect(*cargs, **cparams)
+        connection.patience = answer_seconds(writing) if limited else None
+        return connection
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -14,9 +14,18 @@ VANISHED_SERVER: dict[str, Any] = {
 }
 #: Of a session of ours, in milliseconds. The server ends what takes longer, so that our only writer goes on.
 LOCK_MS = 5_000
-WRITE_MS = 30_000
-READ_MS = 60_000
+WRITE_MS = 10_000
+READ_MS = 12_000
 IDLE_IN_TRANSACTION_MS = 60_000
+
+
+#: An answer that comes so much later than the server would have given up, in milliseconds, will never come.
+ANSWER_MARGIN_MS = 2_000
+
+
+def answer_seconds(writing: bool) -> float:
+    """Return how long we wait for the answer to a statement."""
+    return ((WRITE_MS if writing else READ_MS) + ANSWER_MARGIN_MS) / 1000
 
 
 def session_options(writing: bool, limited: bool) -> str:

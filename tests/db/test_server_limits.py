@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from calmo_pagerduty.db.leases import leave_mark
 from calmo_pagerduty.db.transactions import Transaction
 from tests.conftest import new_postgresql_database
 from tests.support.patience import EVENTUALLY
+from tests.support.swallowing_proxy import swallowing_proxy
 
 
 @pytest.fixture
@@ -85,3 +87,29 @@ async def test_two_writers_that_lock_the_same_rows_in_both_orders_both_succeed(u
         for _ in range(3):
             met = threading.Barrier(2)
             await asyncio.gather(first.write(locking("a", "b", met)), second.write(locking("b", "a", met)))
+
+
+async def test_a_network_that_swallows_packets_without_a_reset_is_survived_by_writers_and_readers(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert max(server_limits.answer_seconds(writing) for writing in (True, False)) < 15
+    for limit in ("WRITE_MS", "READ_MS", "ANSWER_MARGIN_MS"):
+        monkeypatch.setattr(server_limits, limit, 500)
+    address = sa.make_url(url)
+    socket = f".s.PGSQL.{address.query.get('port', 5432)}"
+    async with swallowing_proxy(Path(str(address.query["host"])) / socket, tmp_path / socket) as proxy:
+        through = address.update_query_dict({"host": str(tmp_path)})
+        with closing(Database(through.render_as_string(hide_password=False))) as database:
+            await database.write(touch)
+            await database.read(lambda tx: tx.execute(sa.text("SELECT 1")).all())
+            proxy.swallowing = True
+            with pytest.raises(StoreUnavailable, match="said nothing for 1 s"):
+                await database.write(touch)
+            # A new connection gets no answer either.
+            with pytest.raises(StoreUnavailable):
+                await database.write(touch)
+            with pytest.raises(StoreUnavailable):
+                await database.read(lambda tx: tx.execute(sa.text("SELECT 1")).all())
+            proxy.swallowing = False
+            await database.write(touch)
+            await database.read(lambda tx: tx.execute(sa.text("SELECT 1")).all())
