@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.statements import insert_or_ignore
+from calmo_pagerduty.db.statements import insert_or_ignore, mark_contended
 from calmo_pagerduty.db.tables import request_paces, request_permits
 from calmo_pagerduty.db.transactions import Transaction
 
@@ -82,6 +82,7 @@ def claim_turn(
     tx.execute(insert_or_ignore(tx, request_paces), {**key, "due_at": 0.0})
     before: float = tx.execute(sa.select(request_paces.c.due_at).where(row).with_for_update()).scalar_one()
     moment = now.timestamp()
+    mark_contended(tx)
     due = max(before, moment - seconds * at_once) + seconds
     tx.execute(sa.update(request_paces).where(row).values(due_at=due))
     return max(0.0, due - moment)
@@ -136,6 +137,7 @@ def _get_locked_row(tx: Transaction, connection_id: str) -> Any:
         first = {"connection_id": connection_id, "due_at": 0.0, "paused_until": 0.0}
         tx.execute(insert_or_ignore(tx, request_permits), first)
         row = tx.execute(_FIND, {"connection": connection_id}).one()
+    mark_contended(tx)
     return row
 
 

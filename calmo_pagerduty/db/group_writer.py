@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from calmo_pagerduty.db.statements import is_contended
 from calmo_pagerduty.db.transactions import Transaction
 
 MAX_BATCH = 256
@@ -99,7 +100,7 @@ class GroupWriter:
                 begun = time.monotonic()
                 for job in batch:
                     results.append(job.work(tx))
-                    if time.monotonic() - begun > MAX_BATCH_SECONDS:
+                    if is_contended(tx) or time.monotonic() - begun > MAX_BATCH_SECONDS:
                         break
         # Whatever a job raises is its caller's to handle; unhandled here, it would end the writer's thread.
         except Exception as error:

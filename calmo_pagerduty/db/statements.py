@@ -14,6 +14,7 @@ from calmo_pagerduty.kernel.scopes import Visibility
 _CHANGES_LOCK = 7_205_759_405
 #: and for appending to the audit chain.
 _AUDIT_LOCK = 7_205_759_406
+_CONTENDED = "contended"
 _RESTRICT_VISIBILITY = text("SELECT set_config('calmo.scopes', :scopes, true)")
 
 
@@ -56,6 +57,21 @@ def lock_audit_order(tx: Transaction) -> None:
 def _lock(tx: Transaction, key: int) -> None:
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    mark_contended(tx)
+
+
+def mark_contended(tx: Transaction) -> None:
+    """Say that the transaction holds what writers of other processes wait for.
+
+    Then nothing that waits for others may follow in it, or two processes could wait for each other: its
+    writer commits it before the next function.
+    """
+    tx.info[_CONTENDED] = tx.get_transaction()
+
+
+def is_contended(tx: Transaction) -> bool:
+    """Tell whether other writers wait for this transaction. Those of SQLite wait for the one lock anyway."""
+    return tx.dialect.name == "postgresql" and tx.info.get(_CONTENDED) is tx.get_transaction()
 
 
 def get_database_time(tx: Transaction) -> datetime:

@@ -14,7 +14,7 @@ from calmo_pagerduty.absences.model import TooManyCalendars
 from calmo_pagerduty.access.people_service import NobodyKnown
 from calmo_pagerduty.access.roles import InvalidGrant
 from calmo_pagerduty.access.saved_view_store import TooManyViews
-from calmo_pagerduty.db.database import StoreUnavailable
+from calmo_pagerduty.db.database import RowRefused, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
 from calmo_pagerduty.incidents.actions import InvalidAction
@@ -140,6 +140,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NotPublished: HTTPStatus.CONFLICT,
     ValidationError: HTTPStatus.BAD_REQUEST,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    RowRefused: HTTPStatus.BAD_REQUEST,
 }
 
 
@@ -166,6 +167,11 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, StoreUnavailable):
         logger.error("store_unavailable", extra={"error": str(error)})
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
+    if isinstance(error, RowRefused):
+        logger.error("row_refused", extra={"error": str(error)})
+        return _answer(
+            HTTPStatus.BAD_REQUEST, "the database can't hold a value of this request, such as a NUL"
+        )
     if isinstance(error, TemporalUnavailable):
         stored = "the call is stored and continues by itself; ask again with the same idempotency key"
         advice = stored if isinstance(error, CallStored) else "nothing was started; try again"

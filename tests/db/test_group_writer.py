@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database, RowRefused, StoreUnavailable
 from calmo_pagerduty.db.group_writer import MAX_BATCH
+from calmo_pagerduty.db.statements import lock_change_order
 from tests.support.impatience import impatient_database
 from tests.support.patience import EVENTUALLY
 
@@ -188,3 +189,19 @@ async def test_a_transaction_waits_for_the_disk_unless_all_in_it_can_be_repeated
     assert await repeatable and await beside
     assert not await database.write(waits_for_the_disk, durable=False)
     assert database.write_blocking(waits_for_the_disk)
+
+
+@pytest.mark.each_database
+async def test_who_holds_what_other_processes_wait_for_waits_for_nothing_more(database: Database) -> None:
+    def transaction(connection: sa.Connection) -> object:
+        return connection.get_transaction()
+
+    def append(connection: sa.Connection) -> object:
+        lock_change_order(connection)
+        return transaction(connection)
+
+    found = await together(database, [transaction, append, transaction, transaction])
+    before, appending, after, last = map(id, found)
+    assert before == appending and after == last
+    # On SQLite all writers wait for one lock, so that none can hold what another one needs.
+    assert (appending == after) == database.commits_in_order

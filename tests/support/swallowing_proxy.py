@@ -14,6 +14,7 @@ class SwallowingProxy:
     def __init__(self, target: Path) -> None:
         self.swallowing = False
         self._target = target
+        self._stopped = asyncio.Event()
         self._forwarding: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -22,6 +23,7 @@ class SwallowingProxy:
             self._forwarding.add(asyncio.create_task(self._forward(source, sink)))
 
     async def stop(self) -> None:
+        self._stopped.set()
         for task in self._forwarding:
             task.cancel()
         await asyncio.gather(*self._forwarding, return_exceptions=True)
@@ -31,9 +33,9 @@ class SwallowingProxy:
             while data := await source.read(CHUNK):
                 if not self.swallowing:
                     sink.write(data)
-            while self.swallowing:
+            if self.swallowing:
                 # Who hangs up is not heard of either.
-                await asyncio.sleep(0.05)
+                await self._stopped.wait()
         finally:
             sink.close()
 
