@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from ingress.api.allowed_hosts import AllowedHosts, allowed_names
 from ingress.api.endpoints import EndpointRow, Media, PublicEndpoint, routes
-from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
+from ingress.api.error_table import STATUS_OF_ERROR, answer_error
+from ingress.api.errors import answer_http_error
 from ingress.api.health import metrics_endpoint
 from ingress.api.openapi import openapi_document
 from ingress.dashboard.security import ROOT as DASHBOARD

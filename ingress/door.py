@@ -8,9 +8,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from bootstrap.store import OpenStore
-from calmo_pagerduty.db.database import StoreUnavailable
 from ingress.api.endpoints import routes
-from ingress.api.errors import NotAuthenticated, NotPermitted, answer_error, answer_http_error
+from ingress.api.errors import STATUS_OF_OWN_ERROR, answer_http_error, answer_own_error
 from ingress.api.health import HealthEndpoints, metrics_endpoint
 from ingress.metrics import Metrics
 from ingress.webhook_receiver.endpoint import webhook_endpoint
@@ -43,7 +42,7 @@ class DoorParts:
         app = Starlette(
             routes=list(routes(endpoints, self._database)),
             exception_handlers={
-                **dict.fromkeys((NotAuthenticated, NotPermitted, StoreUnavailable), answer_error),
+                **dict.fromkeys(STATUS_OF_OWN_ERROR, answer_own_error),
                 HTTPException: answer_http_error,
             },
         )

@@ -53,14 +53,12 @@ SLOW_FOLDERS = frozenset({"end_to_end", "context_packs"})
 #: The files that take longest, the longest first.
 LONGEST_FILES = (
     "context_packs/test_scores.py",
-    "end_to_end/test_ledger.py",
-    "end_to_end/test_up.py",
     "contexts/test_degrading.py",
-    "tool_calls/test_mcp_stdio.py",
-    "end_to_end/test_command_line.py",
     "tenancy/test_every_route.py",
+    "end_to_end/test_up.py",
+    "end_to_end/test_command_line.py",
+    "end_to_end/test_ledger.py",
     "end_to_end/test_live_table.py",
-    "end_to_end/test_demo_responder.py",
     "reconciliation/test_lost_webhooks.py",
     "fuzz/test_management_api.py",
 )

@@ -8,10 +8,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RetryConfig
 
 from calmo_pagerduty.temporal import client as temporal_client
-
-
-class TemporalUnavailable(Exception):
-    """Temporal can't be reached. Nothing was started."""
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 
 
 class TemporalHandle:

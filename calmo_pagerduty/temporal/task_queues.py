@@ -16,7 +16,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 
 #: Temporal is asked for no longer than this.
 ANSWER_SECONDS = 2.0

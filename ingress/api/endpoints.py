@@ -71,7 +71,7 @@ class EndpointRow(ABC):
 
     @abstractmethod
     async def answer(self, request: Request, database: Database) -> Response:
-        """Answer a request. Raises only errors of `ingress.api.errors.STATUS_OF_ERROR`."""
+        """Answer a request. Raises only errors of `ingress.api.error_table.STATUS_OF_ERROR`."""
 
     def response(self, answer: BaseModel | Response) -> Response:
         """Return the HTTP response for a model. A `Response` from the handler is returned unchanged."""

@@ -8,7 +8,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from ingress.api.errors import TooMuchAtOnce, answer_error
+from ingress.api.errors import TooMuchAtOnce, answer_own_error
 
 
 class KeyLimit:
@@ -52,4 +52,4 @@ class LiveResponse(EventSourceResponse):
             with STREAMS.taken(self._key_id):
                 await super().__call__(scope, receive, send)
         except TooMuchAtOnce as error:
-            await (await answer_error(Request(scope), error))(scope, receive, send)
+            await (await answer_own_error(Request(scope), error))(scope, receive, send)

@@ -4,7 +4,8 @@ from temporalio.service import RPCError
 
 from calmo_pagerduty.clients.contexts import ContextClient
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 
 
 async def request_gathering(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:

@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.webhooks.lifecycle import redact_webhook_ids
-from ingress.api.errors import STATUS_OF_ERROR, NotAuthenticated
+from ingress.api.error_table import STATUS_OF_ERROR
+from ingress.api.errors import NotAuthenticated
 from ingress.dashboard.rendering import Renderer, address_of
 from ingress.dashboard.security import ROOT
 from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR

@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.escalation.drill_service import drill_id_of
 from calmo_pagerduty.escalation.drill_store import Drill
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from workflows import names
 from workflows.escalation_drill import DrillStart
 

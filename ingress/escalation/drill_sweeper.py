@@ -8,7 +8,8 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.escalation.drill_starting import start_drill
 from workflows.escalation_drill import DrillStart
 

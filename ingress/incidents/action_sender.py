@@ -22,7 +22,7 @@ from calmo_pagerduty.incidents.actions import ACTION_REFUSED
 from calmo_pagerduty.incidents.lifecycle import IncidentState, publication_of
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.api.errors import ActionRefused
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names

@@ -28,7 +28,8 @@ from calmo_pagerduty.incidents.actions import (
 from calmo_pagerduty.incidents.lifecycle import IncidentState
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel

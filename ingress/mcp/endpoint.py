@@ -4,84 +4,29 @@
 a connection, the only connection that the key sees is used.
 """
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
-from mcp.server.context import ServerRequestContext
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from calmo_pagerduty.access.permissions import ISSUES_READ, TOOLS_READ
-from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.access.permissions import TOOLS_READ
 from calmo_pagerduty.db.database import Database, StoreUnavailable
-from calmo_pagerduty.db.encryption import CannotDecrypt
-from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents.action_names import Action
-from calmo_pagerduty.incidents.actions import ACTIONS, InvalidAction
-from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
-from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
-from calmo_pagerduty.tool_calls.authorization_service import (
-    CallRefused,
-    CapReached,
-    NoSuchConnection,
-    NoSuchTool,
-    resolve_connection,
-)
-from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Channel
-from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
-from calmo_pagerduty.tools.arguments import InvalidArguments
-from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.classes import Category
-from calmo_pagerduty.tools.model import Tool
-from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import authenticate
 from ingress.api.endpoints import EndpointRow
-from ingress.api.errors import (
-    STATUS_OF_ERROR,
-    ActionRefused,
-    NotAnIncident,
-    NotAuthenticated,
-    NotPermitted,
-    ResourceNotFound,
-    TooMuchAtOnce,
-    answer_error,
-)
+from ingress.api.errors import NotAuthenticated, NotPermitted, TooMuchAtOnce, answer_own_error
 from ingress.api.key_limits import REQUESTS
 from ingress.api.models import Links
-from ingress.api.untrusted_reads import save_untrusted_read
-from ingress.incidents.action_models import action_model
 from ingress.incidents.action_service import ActionService
-from ingress.mcp.action_tool import ACT_CATEGORY
-from ingress.mcp.context_reading import read_context
-from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL
-from ingress.mcp.presentation import CannotServe, Json, build_server
+from ingress.mcp.parts import PRINCIPAL_KEY, McpParts
 from ingress.mcp.report_endpoints import ReportEndpoints
-from ingress.mcp.report_shapes import InvalidInput, ReportShape, parse_call
-from ingress.mcp.report_tools import REPORT_SHAPES, REPORT_TOOL_BY_NAME
-from ingress.tools.models import ToolCallModel, call_model
-from ingress.tools.service import CallResult, ToolCallDispatcher
+from ingress.tools.service import ToolCallDispatcher
 
-MAX_BODY_BYTES = 256 * 1024
-WAIT_SECONDS = 25.0
-_PRINCIPAL_KEY = "calmo.principal"
-_SERVICE_FAULT = "our own service has trouble: try it again later"
-_REFUSALS = (
-    NoSuchTool,
-    NoSuchConnection,
-    InvalidArguments,
-    CallRefused,
-    CapReached,
-    IdempotencyKeyReused,
-    ResourceNotFound,
-    ActionRefused,
-    NotAnIncident,
-    InvalidAction,
-)
+if TYPE_CHECKING:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 
 class McpEndpoint:
@@ -95,26 +40,26 @@ class McpEndpoint:
         links: Links,
         own_origin: str,
     ) -> None:
-        self._database = database
-        self._dispatcher = dispatcher
-        self._action_service = action_service
-        self._links = links
+        self._parts = McpParts(database, dispatcher, action_service, links)
         self._own_origin = own_origin
-        self._reports = ReportEndpoints()
-        self._server = build_server(self._backend)
-        self._sessions = StreamableHTTPSessionManager(
-            self._server, json_response=True, stateless=True, max_request_body_size=MAX_BODY_BYTES
-        )
+        self._is_wanted = asyncio.Event()
 
     def serve_reports(self, rows: Sequence[EndpointRow]) -> None:
         """Let agents use those endpoints that `REPORT_TOOLS` names."""
-        self._reports = ReportEndpoints.of(rows)
+        self._parts.reports = ReportEndpoints.of(rows)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the session manager within the block. MCP requests need it."""
-        async with self._sessions.run():
+        """Run the session manager within the block, from the first MCP request on. Requests need it."""
+        self._sessions: asyncio.Future[StreamableHTTPSessionManager] = (
+            asyncio.get_running_loop().create_future()
+        )
+        serving = asyncio.create_task(self._serve())
+        try:
             yield
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -124,218 +69,29 @@ class McpEndpoint:
             await JSONResponse(error, 403)(scope, receive, send)
             return
         try:
-            principal = scope[_PRINCIPAL_KEY] = await authenticate(self._database, request, TOOLS_READ)
+            principal = scope[PRINCIPAL_KEY] = await authenticate(self._parts.database, request, TOOLS_READ)
             with REQUESTS.taken(principal.key_id):
-                await self._sessions.handle_request(scope, receive, send)
+                self._is_wanted.set()
+                sessions = await asyncio.shield(self._sessions)
+                await sessions.handle_request(scope, receive, send)
         except (NotAuthenticated, NotPermitted, TooMuchAtOnce, StoreUnavailable) as error:
-            await (await answer_error(request, error))(scope, receive, send)
+            await (await answer_own_error(request, error))(scope, receive, send)
 
-    async def _backend(self, context: ServerRequestContext[Any, Any]) -> "_Backend":
-        request = context.request
-        if not isinstance(request, Request):
-            raise CannotServe("the request came without its HTTP headers")
-        categories = frozenset(request.query_params.getlist("category"))
-        if unknown := categories - set(Category):
-            raise CannotServe(f"no such category: {', '.join(sorted(unknown))[:100]}; {', '.join(Category)}")
-        connection = request.query_params.get("connection")
-        return _Backend(
-            self._database,
-            self._dispatcher,
-            self._action_service,
-            self._links,
-            self._reports,
-            request.scope[_PRINCIPAL_KEY],
-            connection,
-            categories,
-        )
-
-
-class _Backend:
-    """Serves one request with its principal, connection and profile."""
-
-    def __init__(
-        self,
-        database: Database,
-        dispatcher: ToolCallDispatcher,
-        action_service: ActionService,
-        links: Links,
-        reports: ReportEndpoints,
-        principal: Principal,
-        connection_id: str | None,
-        categories: frozenset[str],
-    ) -> None:
-        self._database = database
-        self._dispatcher = dispatcher
-        self._action_service = action_service
-        self._links = links
-        self._reports = reports
-        self._principal = principal
-        self._connection_id = connection_id
-        self._categories = categories
-
-    async def tools(self) -> Sequence[Tool]:
-        connection = await self._connection()
-        return [
-            tool for tool in TOOLS.values() if self._in_profile(tool) and self._is_allowed(tool, connection)
-        ]
-
-    async def actions(self) -> Sequence[Action]:
-        if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
-            return ()
-        connection = await self._connection()
-        return [action for action in Action if self._is_allowed(TOOLS[ACTIONS[action].tool], connection)]
-
-    async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
-        if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
-            raise CannotServe("act_on_issue is not available to this key and profile: it needs issues:read")
-        issue_id = await self._issue_id(issue)
+    async def _serve(self) -> None:
+        """The session manager needs one task that begins and ends it."""
+        await self._is_wanted.wait()
         try:
-            result = await self._action_service.act(
-                self._principal,
-                Channel.MCP,
-                issue_id,
-                action,
-                arguments,
-                _check_idempotency_key(idempotency_key),
-                WAIT_SECONDS,
-            )
-        except _REFUSALS as error:
-            raise CannotServe(str(error)) from error
-        except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
-            raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
-        await self._save_read()
-        return action_model(result, self._links).model_dump(mode="json")
+            # In a thread: whoever else asks meanwhile is answered.
+            sessions = await asyncio.to_thread(self._new_sessions)
+        except Exception as error:  # whatever it is, the requests that wait must end with it
+            self._sessions.set_exception(error)
+            return
+        async with sessions.run():
+            self._sessions.set_result(sessions)
+            await asyncio.Event().wait()
 
-    async def may_read_contexts(self) -> bool:
-        in_profile = any(map(self._includes, CONTEXT_CATEGORIES))
-        return in_profile and ISSUES_READ in self._principal.permissions
+    def _new_sessions(self) -> "StreamableHTTPSessionManager":
+        # The SDK takes a second to import, and most processes never serve an agent.
+        from ingress.mcp.backend import new_sessions  # noqa: PLC0415 - imports the MCP SDK
 
-    async def context(self, incident: str, version: int | None) -> Json:
-        if not await self.may_read_contexts():
-            raise CannotServe(
-                f"{CONTEXT_TOOL} is not available to this key and profile: it needs issues:read"
-            )
-        issue_id, visibility = await self._issue_id(incident), self._principal.visibility
-        await self._save_read()
-        try:
-            return await self._database.read(
-                lambda t: read_context(t, visibility, issue_id, version), visibility
-            )
-        except (ResourceNotFound, NotAnIncident) as error:
-            raise CannotServe(str(error)) from error
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-
-    async def report_tools(self) -> Sequence[ReportShape]:
-        return [shape for shape in REPORT_SHAPES.values() if self._may_use(shape)]
-
-    async def find_report(self, name: str) -> ReportShape | None:
-        return REPORT_SHAPES.get(name)
-
-    async def report(self, shape: ReportShape, arguments: Json) -> Any:
-        if not self._may_use(shape):
-            needed = REPORT_TOOL_BY_NAME[shape.name].permission
-            raise CannotServe(f"{shape.name} is not available to this key and profile: it needs {needed}")
-        await self._save_read()
-        try:
-            call = parse_call(shape, (await self._connection()).id, arguments)
-            return await self._reports.answer(call, self._principal)
-        except InvalidInput as error:
-            raise CannotServe(str(error)) from error
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-        except tuple(STATUS_OF_ERROR) as error:
-            raise CannotServe(str(error)) from error
-
-    def _may_use(self, shape: ReportShape) -> bool:
-        tool = REPORT_TOOL_BY_NAME[shape.name]
-        return tool.permission in self._principal.permissions and self._includes(tool.category)
-
-    async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
-        tool = TOOLS.get(name)
-        if tool is not None and not self._in_profile(tool):
-            raise CannotServe(f"{name} is not in this profile's categories")
-        key = _check_idempotency_key(idempotency_key)
-        try:
-            result = await self._dispatcher.call(
-                self._principal, Channel.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
-            )
-        except _REFUSALS as error:
-            raise CannotServe(str(error)) from error
-        except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
-            raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
-        if result.state is not CallState.WAITING:
-            await self._save_read()
-        return _call_json(result, name, self._links)
-
-    async def get_call(self, ticket: str) -> Json:
-        await self._save_read()
-        try:
-            call = await self._dispatcher.get_call(self._principal, ticket)
-        except ResourceNotFound as error:
-            raise CannotServe(str(error)) from error
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-        return call_model(call, self._links).model_dump(mode="json")
-
-    async def _save_read(self) -> None:
-        """Remember that the agent gets foreign texts now. Raises CannotServe."""
-        try:
-            await save_untrusted_read(self._database, self._principal)
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-
-    async def _connection(self) -> Connection:
-        try:
-            return await self._database.read(
-                lambda transaction: resolve_connection(transaction, self._principal, self._connection_id),
-                self._principal.visibility,
-            )
-        except NoSuchConnection as error:
-            raise CannotServe(str(error)) from error
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-
-    async def _issue_id(self, text: str) -> str:
-        """Return the id of an issue of this connection. Agents may pass PagerDuty's incident id instead."""
-        connection_id = (await self._connection()).id
-        if INCIDENT_ID.fullmatch(text):
-            return IncidentRef(connection_id=connection_id, incident_id=text).issue_id
-        try:
-            issue = await self._database.read(
-                lambda t: issue_queries.get_issue(t, self._principal.visibility, text),
-                self._principal.visibility,
-            )
-        except StoreUnavailable as error:
-            raise CannotServe(_SERVICE_FAULT) from error
-        if issue is None or issue.ref.connection_id != connection_id:
-            raise CannotServe(f"there is no issue {text[:100]!r} on this connection")
-        return text
-
-    def _is_allowed(self, tool: Tool, connection: Connection) -> bool:
-        rights = PrincipalRights(self._principal.permissions, self._principal.teams)
-        return judge(tool, rights, connection.rules, connection.facts).allowed
-
-    def _in_profile(self, tool: Tool) -> bool:
-        return self._includes(tool.category)
-
-    def _includes(self, category: Category) -> bool:
-        return not self._categories or category in self._categories
-
-
-def _check_idempotency_key(idempotency_key: str | None) -> str | None:
-    if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
-        raise CannotServe(f"idempotency_key: 1 to {MAX_IDEMPOTENCY_KEY} characters")
-    return idempotency_key
-
-
-def _call_json(result: CallResult, name: str, links: Links) -> Mapping[str, Any]:
-    if result.call is not None:
-        return call_model(result.call, links).model_dump(mode="json")
-    model = ToolCallModel(
-        state=result.state,
-        tool=name,
-        result=None if result.result is None else dict(result.result),
-        error=None if result.error is None else dict(result.error),
-    )
-    return model.model_dump(mode="json")
+        return new_sessions(self._parts)

@@ -35,7 +35,7 @@ from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
 from ingress.mcp.answer_budget import fit, lean_list, smaller_limit
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
-from ingress.mcp.report_shapes import ReportShape, build_report_tool
+from ingress.mcp.report_shapes import CONNECTION_FIELD, ReportShape
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]
@@ -143,6 +143,37 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
         get_tool_input_schema=_schema_of,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+    )
+
+
+def build_report_tool(shape: ReportShape) -> Tool:
+    """Return the MCP description of the tool."""
+    properties = {
+        name: field
+        for name, field in shape.fields.get("properties", {}).items()
+        if not (name == CONNECTION_FIELD and shape.is_limited)
+    }
+    path = {name: {"type": ["string", "integer"], "maxLength": 200} for name in shape.path_fields}
+    fields: dict[str, Any] = {
+        "type": "object",
+        "properties": {**path, **properties},
+        "required": [*path, *shape.fields.get("required", [])],
+        "additionalProperties": False,
+    }
+    if "$defs" in shape.fields:
+        fields["$defs"] = shape.fields["$defs"]
+    return Tool(
+        name=shape.name,
+        title=shape.title,
+        description=shape.description,
+        input_schema=fields,
+        annotations=ToolAnnotations(
+            title=shape.title,
+            read_only_hint=not shape.writes,
+            destructive_hint=False,
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
     )
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mcp_types import Tool, ToolAnnotations
-
 from calmo_pagerduty.clients.requests import ApiRequest
 
 Json = dict[str, Any]
@@ -73,37 +71,6 @@ class ReportCall:
             if item is not None
         ]
         return ApiRequest(self.shape.method, path, params)
-
-
-def build_report_tool(shape: ReportShape) -> Tool:
-    """Return the MCP description of the tool."""
-    properties = {
-        name: field
-        for name, field in shape.fields.get("properties", {}).items()
-        if not (name == CONNECTION_FIELD and shape.is_limited)
-    }
-    path = {name: {"type": ["string", "integer"], "maxLength": 200} for name in shape.path_fields}
-    input_schema: Json = {
-        "type": "object",
-        "properties": {**path, **properties},
-        "required": [*path, *shape.fields.get("required", [])],
-        "additionalProperties": False,
-    }
-    if "$defs" in shape.fields:
-        input_schema["$defs"] = shape.fields["$defs"]
-    return Tool(
-        name=shape.name,
-        title=shape.title,
-        description=shape.description,
-        input_schema=input_schema,
-        annotations=ToolAnnotations(
-            title=shape.title,
-            read_only_hint=not shape.writes,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
-    )
 
 
 def parse_call(shape: ReportShape, connection_id: str, arguments: Mapping[str, Any]) -> ReportCall:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
@@ -41,15 +42,19 @@ def run_stdio(url: str, api_key: str, connection: str | None, categories: Sequen
 
 async def serve_stdio(url: str, api_key: str, connection: str | None, categories: Sequence[str]) -> None:
     """Serve until standard input ends."""
-    async with AsyncApiClient(url, api_key, face="mcp") as api:
-        backend = _RestBackend(api, connection, categories)
+    async with AsyncApiClient(url, api_key, face="mcp") as api, stdio_server() as (reading, writing):
+        server = rest_server(api, connection, categories)
+        await server.run(reading, writing, server.create_initialization_options())
 
-        async def backend_of(_context: ServerRequestContext[Any, Any]) -> _RestBackend:
-            return backend
 
-        server = build_server(backend_of)
-        async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+def rest_server(api: AsyncApiClient, connection: str | None, categories: Sequence[str]) -> Server[Any]:
+    """Return the MCP server that asks our REST API, for an agent with this connection and profile."""
+    backend = _RestBackend(api, connection, categories)
+
+    async def backend_of(_context: ServerRequestContext[Any, Any]) -> _RestBackend:
+        return backend
+
+    return build_server(backend_of)
 
 
 class _RestBackend:

@@ -12,7 +12,8 @@ from calmo_pagerduty.findings import queries as findings
 from calmo_pagerduty.oncall import reason_queries as run_reasons
 from calmo_pagerduty.oncall.reason_queries import FIRST_TIME, AnalysedConnection
 from calmo_pagerduty.temporal.client import MissingSearchAttributes
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.reconciliation import schedules
 from ingress.reconciliation.kept_schedules import KeptSchedules
 from workflows.oncall_analysis import OnCallStart

@@ -17,7 +17,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.kernel.time_zones import time_zone
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from workflows import names
 
 #: Temporal's numbers: Sunday is 0.

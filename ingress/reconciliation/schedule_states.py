@@ -8,7 +8,8 @@ from datetime import datetime
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.reconciliation.schedules import DIGEST, HEALTH, ONCALL
 from workflows import names
 

@@ -24,7 +24,7 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.reconciliation.digest_schedules import DigestTime, digest_spec
 from workflows import names
 from workflows.doctor import DoctorStart

@@ -12,7 +12,8 @@ from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons
 from calmo_pagerduty.reconciliation.reason_queries import MAX_WATERMARK_AGE, ReconciledConnection
 from calmo_pagerduty.temporal.client import MissingSearchAttributes
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.webhooks import examination_store as examinations
 from ingress.metrics import Metrics
 from ingress.reconciliation import schedules

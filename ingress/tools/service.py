@@ -22,7 +22,8 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.authorization_service import Admission, ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, tool_call_workflow_id

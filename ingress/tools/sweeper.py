@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.store import CallCursor, ToolCall
 from ingress.api.errors import ActionRefused

@@ -12,7 +12,8 @@ from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotReader, SnapshotUnreadable
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.tool_calls.model import OPEN_STATES
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.workload.cover_document import request_document, suggestion_document

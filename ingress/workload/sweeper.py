@@ -14,7 +14,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
-from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.workload import store
 from calmo_pagerduty.workload.cover_service import CoverService
 from workflows import names

@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 import typer.main
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from bootstrap.store import open_store
 from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.cli import app
+from calmo_pagerduty.settings import Settings
+from ingress.cli import app, run
 from tests.support.builders import an_event, new_id
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER
@@ -174,14 +177,26 @@ async def test_without_a_running_service_it_is_one_clear_line(
     assert answer.one_clear_line, answer
 
 
-@pytest.mark.parametrize(
-    "url", ["nonsense", "postgresql://nobody@127.0.0.1:1/none", "sqlite:////dev/null/calmo.db"]
-)
-async def test_a_database_that_cannot_be_used_is_one_clear_line(tmp_path: Path, url: str) -> None:
+async def test_a_database_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    url = "postgresql://nobody@127.0.0.1:1/none"
     environment = environment_with(tmp_path, CALMO_DATABASE_URL=url, CALMO_DATA_DIR=str(tmp_path))
     answer = await calmo("worker", environment=environment)
     assert answer.one_clear_line, answer
     assert "database" in answer.errors
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////dev/null/calmo.db"])
+def test_so_is_every_other_database_that_cannot_be_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    def start() -> None:
+        with open_store(Settings(data_dir=tmp_path, database_url=SecretStr(url))):
+            pass
+
+    assert run(start) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("calmo-pagerduty: ")
+    assert "database" in line
 
 
 async def test_closed_standard_input_is_no_secret_and_one_clear_line(tmp_path: Path) -> None:

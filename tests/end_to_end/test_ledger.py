@@ -22,8 +22,6 @@ from tests.support.eventually import eventually
 from tests.support.patience import STORY
 from tests.support.service import Service, running_service
 
-pytestmark = pytest.mark.each_database
-
 SECRET = "a-signing-secret-of-the-storm"
 #: PagerDuty's first retry comes after 10 s, ours after 0.1 s; the 5 s deadline stays real.
 CLOCK_SPEED = 100.0
@@ -47,7 +45,7 @@ class Storm:
     weather: Weather
 
 
-#: Every run: each part crashes, Temporal for longer than a request lasts, and the worker freezes once.
+#: Every run, on SQLite: each part crashes, Temporal for longer than a request lasts; the worker freezes once.
 SHORT = Storm(
     events=200,
     incidents=40,
@@ -89,11 +87,13 @@ async def test_crashes_lose_double_and_twist_nothing(tmp_path: Path, database_ur
     await _weather_the_storm(SHORT, 16, tmp_path, database_url)
 
 
+@pytest.mark.each_database
 @pytest.mark.torture
 async def test_repeated_crashes_lose_double_and_twist_nothing(tmp_path: Path, database_url: str) -> None:
     await _weather_the_storm(REPEATED, 16, tmp_path, database_url)
 
 
+@pytest.mark.each_database
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", [11, 23, 58])
 async def test_a_long_storm_of_crashes_loses_doubles_and_twists_nothing(

@@ -58,7 +58,7 @@ async def resolved_from_here(up: UpProcess, terminal: Terminal) -> None:
     assert said[-1:] == ["resolved by first key via Calmo"]
 
 
-@pytest.mark.parametrize("columns", [140, 60])
+@pytest.mark.parametrize("columns", [140, pytest.param(60, marks=pytest.mark.torture)])
 async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_workflow(
     tmp_path: Path, columns: int
 ) -> None:

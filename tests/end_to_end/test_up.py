@@ -1,18 +1,30 @@
 """`calmo-pagerduty up`: everything on one machine, from nothing, and away without a trace."""
 
+import json
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from calmo_pagerduty.http_client import tls_context
 from calmo_pagerduty.pagerduty.event_types import EventType
+from ingress.commands.instances import INSTANCE_FILE
 from tests.support.builders import an_event, new_id
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, STORY
-from tests.support.up_process import WITHOUT_ANALYSES, UpProcess, all_gone, an_up, deliver
+from tests.support.up_process import (
+    WITHOUT_ANALYSES,
+    UpProcess,
+    all_gone,
+    an_up,
+    deliver,
+    environment_with,
+)
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.
@@ -115,45 +127,43 @@ async def test_the_first_analyses_name_what_is_wrong_with_on_call_in_the_demo(de
     assert "the share in" in told
 
 
-async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(demo: UpProcess) -> None:
-    before, key = await demo.issues(), demo.api_key
-    assert len(before) == DEMO_INCIDENTS
-    parts, family = demo.parts(), demo.family()
-    assert len(parts) == 7, "up, temporal, worker, door, api, forwarder, simulator"
-    await demo.stop(signal.SIGINT)
-    assert demo.running.returncode == 0
-    await all_gone(parts, within=0)
-    # The worker's own children, if an analysis has run, see that it is gone and follow.
-    await all_gone(family)
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What the demo was when it was killed."""
 
+    api_key: str
+    issues: list[dict[str, Any]]
+    parts: list[psutil.Process]
+    family: list[psutil.Process]
+
+
+@pytest.fixture(scope="module")
+async def killed(demo: UpProcess) -> Killed:
+    """Kill the demo, and nothing but its first process."""
+    found = Killed(demo.api_key, await demo.issues(), demo.parts(), demo.family())
+    await demo.stop(signal.SIGKILL)
+    return found
+
+
+@pytest.fixture(scope="module")
+async def service(demo: UpProcess, killed: Killed) -> UpProcess:
+    """The killed demo, started again without a demo, in its own surroundings. It serves all other tests."""
+    await all_gone(killed.family)
+    demo.environment = environment_with(demo.state, **WITHOUT_ANALYSES)
     await demo.start("--no-demo")
     await demo.until_ready()
-    assert demo.api_key == key
-    assert await demo.issues() == before
+    return demo
 
 
-async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
-        await up.start("--no-demo")
-
-        async def temporal_starts() -> bool:
-            return up.part(PARTS["temporal"]) is not None
-
-        await eventually(temporal_starts)
-        family = up.family()
-        await up.stop(signal.SIGINT)
-    await all_gone(family, within=0)
-    assert "Traceback" not in up.output
+async def test_a_killed_up_takes_all_its_parts_with_it(killed: Killed) -> None:
+    assert len(killed.parts) == 7, "up, temporal, worker, door, api, forwarder, simulator"
+    await all_gone(killed.family)
 
 
-async def test_a_killed_up_takes_all_its_parts_with_it(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path, **WITHOUT_ANALYSES) as up:
-        await up.start("--speed", "1")
-        await up.until_ready()
-        family = up.family()
-        assert len(up.parts()) == 7, "up, temporal, worker, door, api, forwarder, simulator"
-        await up.stop(signal.SIGKILL)
-        await all_gone(family)
+async def test_starting_again_keeps_the_data(service: UpProcess, killed: Killed) -> None:
+    assert len(killed.issues) == DEMO_INCIDENTS
+    assert service.api_key == killed.api_key
+    assert await service.issues() == killed.issues
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -192,9 +202,41 @@ async def test_two_services_run_side_by_side_and_the_command_line_asks_which(
 ) -> None:
     async with an_up(tmp_path / "other", service.state) as other:
         await other.start("--no-demo")
-        await other.until_ready()
+
+        async def is_found() -> bool:
+            return (other.folder / INSTANCE_FILE).exists()
+
+        # Its API need not answer for that.
+        await eventually(is_found)
         unsure = await other.calmo("issues", "list")
-        sure = await other.calmo("issues", "list", "--json", "--data-dir", str(other.folder))
+        sure = await other.calmo("issues", "list", "--json", "--data-dir", str(service.folder))
     assert unsure.one_clear_line, unsure
     assert "--data-dir" in unsure.errors
-    assert (sure.status, sure.output.strip()) == (0, '{"issues": [], "next_cursor": null}')
+    assert sure.status == 0, sure
+    listed = json.loads(sure.output)["issues"]
+    assert {issue["id"] for issue in listed} >= {issue["id"] for issue in await service.issues()}
+
+
+async def test_ctrl_c_stops_everything(service: UpProcess) -> None:
+    """Also the simulator: tests/end_to_end/test_live_table.py."""
+    parts, family = service.parts(), service.family()
+    assert len(parts) == 6, "up, temporal, worker, door, api, forwarder"
+    await service.stop(signal.SIGINT)
+    assert service.running.returncode == 0
+    await all_gone(parts, within=0)
+    # The worker's own children, if an analysis has run, see that it is gone and follow.
+    await all_gone(family)
+
+
+async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--no-demo")
+
+        async def temporal_starts() -> bool:
+            return up.part(PARTS["temporal"]) is not None
+
+        await eventually(temporal_starts)
+        family = up.family()
+        await up.stop(signal.SIGINT)
+    await all_gone(family, within=0)
+    assert "Traceback" not in up.output

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.operation_tables import operations
-from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Risk
 from ingress.tools import sweeper as tool_call_sweeper

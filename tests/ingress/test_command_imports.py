@@ -78,3 +78,11 @@ def test_an_agents_server_imports_no_database_and_no_temporal() -> None:
     program = "import sys, ingress.mcp.stdio; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(imported.stdout.split()) & {"sqlalchemy", "temporalio", "numpy", "scipy", "networkx"} == set()
+
+
+def test_a_door_imports_no_temporal_and_no_ingress_imports_what_only_agents_need() -> None:
+    program = "import sys, ingress.door; print(*sys.modules); import ingress.app; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    door, app = ({name.partition(".")[0] for name in line.split()} for line in imported.stdout.splitlines())
+    assert door & {"temporalio", "numpy", "mcp", "mcp_types", "jinja2", "icalendar"} == set()
+    assert app & {"mcp", "mcp_types"} == set()

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
+from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.mcp.report_tools import REPORT_SHAPES
+from ingress.mcp.stdio import rest_server
 from tests.support.connected import add_connection
 from tests.support.mcp_text import data_of, text_of
 from tests.support.patience import ANSWER
@@ -29,20 +31,34 @@ BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
 @contextlib.asynccontextmanager
-async def agent(
+async def program(
     service: System, *options: str, headers: Mapping[str, str] | None = None, mode: Any = "auto"
 ) -> AsyncIterator[Client]:
     """An AI agent that runs the program with a key in its environment."""
     key = (headers or service.headers)["Authorization"].removeprefix("Bearer ")
     async with served(service) as url:
         home = str(service.ingress.services.settings.data_dir)
-        program = StdioServerParameters(
+        started = StdioServerParameters(
             command=str(PROGRAM),
             args=["mcp", *options],
             env={"CALMO_URL": url, "CALMO_API_KEY": key, "HOME": home, "CALMO_DATA_DIR": home},
         )
-        async with Client(program, mode=mode) as client:
+        async with Client(started, mode=mode) as client:
             yield client
+
+
+@contextlib.asynccontextmanager
+async def agent(
+    service: System, connection: str | None = None, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Client]:
+    """An AI agent of the server that the program runs, here in this process, which need not start."""
+    key = (headers or service.headers)["Authorization"].removeprefix("Bearer ")
+    async with (
+        served(service) as url,
+        AsyncApiClient(url, key, face="mcp") as api,
+        Client(rest_server(api, connection, ())) as client,
+    ):
+        yield client
 
 
 async def names_of(client: Client) -> set[str]:
@@ -53,7 +69,7 @@ async def names_of(client: Client) -> set[str]:
 async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: System, mode: Any) -> None:
     service.permit(ConnectionRules(switches={"tool:list_users": Switch.DENY}))
     incident = service.an_incident()
-    async with agent(service, mode=mode) as client:
+    async with program(service, mode=mode) as client:
         assert await names_of(client) == READS - {"list_users"} | OWN
         read = await client.call_tool("get_incident", {"incident_id": incident})
         refused = await client.call_tool("resolve_incident", {"incident_id": incident})
@@ -69,7 +85,7 @@ async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: Sys
 
 async def test_a_key_for_tools_alone_is_enough_on_a_named_connection(service: System) -> None:
     reader = service.a_key("tools:read")
-    async with agent(service, "--connection", service.connection_id, headers=reader) as client:
+    async with agent(service, service.connection_id, reader) as client:
         assert await names_of(client) == READS | {TICKET_TOOL}
         assert not (await client.call_tool("list_services", {})).is_error
 
@@ -109,7 +125,8 @@ async def test_a_ticket_is_done_when_another_person_approved(service: System) ->
 
 
 async def test_a_profile_shows_and_admits_its_categories_only(service: System) -> None:
-    async with agent(service, "--category", "services") as client:
+    options = ("--connection", service.connection_id, "--category", "services")
+    async with program(service, *options) as client:
         wanted = {name for name, tool in TOOLS.items() if tool.category is Category.SERVICES}
         assert await names_of(client) == wanted | {TICKET_TOOL}
         outside = await client.call_tool("list_incidents", {})

@@ -11,7 +11,7 @@ async def test_the_agent_reads_findings_by_way_of_the_rest_api(service: System) 
     gap = a_gap(title="Nobody \x1b[31mis there")
     await FindingService(service.database).record(service.connection_id, a_result(gap))
     reader = service.a_key("tools:read", "findings:read")
-    async with agent(service, "--connection", service.connection_id, headers=reader) as client:
+    async with agent(service, service.connection_id, reader) as client:
         names = await names_of(client)
         assert "list_findings" in names and "accept_finding" not in names
         listed = await client.call_tool("list_findings", {"state": ["new"], "limit": 5})
