@@ -13,6 +13,7 @@ from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.local_bands import HOUR, Band
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.plots.model import PairRow
+from calmo_pagerduty.scheduling.away_duty import away_duties
 from calmo_pagerduty.scheduling.comparison import (
     Comparison,
     Handover,
@@ -67,6 +68,7 @@ def comparison_document(comparison: Comparison, scenario: Scenario, now: int, ma
         "people": [_person(person) for person in changed],
         "people_unchanged": len(seen) - len(changed),
         "people_hidden": len(comparison.people) - len(seen),
+        "on_call_while_away": _away(comparison, names, may_see),
         "totals": _totals(comparison, may_see),
         "proved": [_proof(proof.schedule_id, names) for proof in applied.proofs],
         "drafts": scenario_drafts(comparison),
@@ -198,6 +200,23 @@ def _person_side(hours: PersonHours) -> JsonObject:
         "holiday_hours": _hours(hours.holiday_seconds),
         "double_duty_hours": _hours(hours.double_duty_seconds),
     }
+
+
+def _away(comparison: Comparison, names: Mapping[str, str], may_see: MaySee) -> list[JsonObject] | None:
+    duties = away_duties(comparison.applied)
+    if duties is None:
+        return None
+    return [
+        {
+            "id": duty.user_id,
+            "name": names.get(duty.user_id, duty.user_id),
+            "before_hours": _hours(sum(span.seconds for span in duty.before)),
+            "after_hours": _hours(sum(span.seconds for span in duty.after)),
+            "after": [_span(span) for span in duty.after[:MAX_HANDOVERS]],
+        }
+        for duty in duties
+        if may_see(duty.user_id)
+    ]
 
 
 def _totals(comparison: Comparison, may_see: MaySee) -> JsonObject:

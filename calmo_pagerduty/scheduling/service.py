@@ -200,6 +200,8 @@ def _answer(
 ) -> _Answer:
     comparison = what_if(snapshot, scenario, now, settings)
     whole = comparison_document(comparison, scenario, now, lambda _user_id: True)
+    # Calendars are those of now, not of the scenario: an answer stays the same when one comes or goes.
+    del whole["on_call_while_away"]
     sees = may_see(snapshot, persons)
     return _Answer(
         comparison_document(comparison, scenario, now, sees),

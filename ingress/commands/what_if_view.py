@@ -94,6 +94,9 @@ def comparison_parts(result: Json, width: int) -> Iterator[RenderableType]:
         ]
         yield Text()
         yield styled(pairs_text("On-call hours", "h", rows, width))
+    for row in result["on_call_while_away"] or ():
+        hours = _arrow(row["before_hours"], row["after_hours"])
+        yield Text(f"! {row['name']} is on call while away by the calendar: {hours} h", style="yellow")
     for draft in result["drafts"]:
         yield Text(f"Draft ({draft.get('tool') or draft.get('operation')}): --json shows it", style="dim")
     yield Text()

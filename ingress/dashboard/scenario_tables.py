@@ -70,6 +70,15 @@ def effect_tables(result: WhatIfModel) -> dict[str, Table[JsonObject] | Table[Ha
         _handover(schedule, change) for schedule in result.schedules for change in schedule["changes"]
     ]
     return {
+        "away": Table(
+            "On call while away, by their calendars",
+            (
+                Column("Person", lambda row: row["name"]),
+                Column("Before", lambda row: number(row["before_hours"], " h"), is_figure=True),
+                Column("After", lambda row: number(row["after_hours"], " h"), is_figure=True),
+            ),
+            result.on_call_while_away or (),
+        ),
         "handovers": Table(
             "On call instead",
             (

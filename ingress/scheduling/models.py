@@ -55,6 +55,8 @@ class WhatIfModel(Model):
     people: list[Json]
     people_unchanged: int
     people_hidden: int
+    #: Who is on call while away by the calendars that are stored now; None if they were not looked at.
+    on_call_while_away: list[Json] | None = None
     totals: Json
     #: Schedules that we rendered: first as PagerDuty does, then changed.
     proved: list[Json]

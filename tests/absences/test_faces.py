@@ -128,6 +128,23 @@ async def test_who_is_away_is_found_on_call_and_neither_asked_to_cover_nor_given
     assert not [f for f in cleared.findings if f.code == "on_call_while_away"]
 
 
+async def test_a_scenario_says_who_would_be_on_call_while_away_and_stays_the_same_without_the_calendar(
+    service: System,
+) -> None:
+    now = datetime.now(UTC)
+    start, end = now + timedelta(hours=1), now + timedelta(hours=25)
+    change = {"type": "time_off", "user": "U1", "start": start.isoformat(), "end": end.isoformat()}
+    scenario = {"name": "U2 covers", "changes": [{**change, "cover": "U2"}], "days": 3}
+    path = f"/api/connections/{service.connection_id}/scenarios"
+    assert (await put_away(service, "U2")).status_code == 200
+    saved = await service.http.post(path, json={"scenario": scenario}, headers=service.headers)
+    [away] = saved.json()["result"]["on_call_while_away"]
+    assert (away["id"], away["before_hours"], away["after_hours"]) == ("U2", 0.0, 24.0)
+    await service.http.delete(path_of(service, "U2"), headers=service.headers)
+    again = await service.get(f"{path}/{saved.json()['scenario']['id']}")
+    assert (again["is_same"], again["result"]["on_call_while_away"]) == (True, [])
+
+
 async def test_the_next_to_be_asked_is_not_somebody_whose_calendar_came_later(service: System) -> None:
     now, covers = datetime.now(UTC), service.ingress.services.cover_service
     ((night, _),) = await covers.find_rough_nights(service.connection_id, now)

@@ -256,9 +256,11 @@ async def test_planning_pages_look_right(
             "ask": "yes",
             "schedule": "PSCHED",
             "days": "9",
-            "away.user": "PBEN",
-            "away.start": at(1),
-            "away.end": at(4),
+            "wishes.user": "PBEN",
+            "wishes.start": at(1),
+            "wishes.end": at(9),
+            "wishes.price": "60",
+            "wishes.wants": "no",
         }
     )
     pages = {

@@ -110,12 +110,15 @@ def _plan(account: Account, name: str, plan: JsonObject, proposal: Proposal | No
 
 def plan_table(plans: Sequence[Plan]) -> Table[Plan]:
     """Return the plans side by side, from the fewest changes to the most."""
+    gains: tuple[Column[Plan], ...] = (
+        Column("Of the possible gain", lambda plan: _share(plan.document), is_figure=True),
+    )
     return Table(
         "Plans",
         (
             Column("Plan", lambda plan: plan.name),
             Column("Unfairness", lambda plan: f"{number(plan.document['unfairness'])} h", is_figure=True),
-            Column("Of the possible gain", lambda plan: _share(plan.document), is_figure=True),
+            *(gains if any(_share(plan.document) for plan in plans) else ()),
             Column(
                 "Shifts that change hands", lambda plan: str(plan.document["shifts_changed"]), is_figure=True
             ),

@@ -156,7 +156,7 @@ def _saved_table(saved: Sequence[ScenarioModel]) -> Table[ScenarioModel]:
             Column("Scenario", lambda row: row.name, cell="saved_scenario"),
             Column("Changes", kinds),
             Column("By", lambda row: row.created_by, is_wide_only=True),
-            Column("Asked", lambda row: row.now.isoformat(), cell="scenario_asked"),
+            Column("Computed for", lambda row: row.now.isoformat(), cell="scenario_asked"),
             Column("Compare", lambda row: "", cell="scenario_choice"),
         ),
         saved,
