@@ -256,10 +256,13 @@ async def test_planning_pages_look_right(
             "ask": "yes",
             "schedule": "PSCHED",
             "days": "9",
-            "wishes.user": "PBEN",
-            "wishes.start": at(1),
+            "away.user": "PBEN",
+            "away.start": at(0),
+            "away.end": at(9),
+            "wishes.user": "PCAT",
+            "wishes.start": at(0),
             "wishes.end": at(9),
-            "wishes.price": "60",
+            "wishes.price": "2",
             "wishes.wants": "no",
         }
     )

@@ -1,8 +1,10 @@
-"""A drill from start to end as a person holds it: the command line, real Temporal, a simulated PagerDuty."""
+"""A drill as a person holds it: by command line and dashboard, with Temporal and a simulated PagerDuty."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from pagerduty_simulator.resources import IncidentStatus
@@ -22,7 +24,7 @@ async def system(parts: Parts) -> AsyncIterator[System]:
         yield found
 
 
-async def test_a_drill_is_named_held_watched_and_shown_from_the_terminal(system: System) -> None:
+async def test_a_drill_is_held_and_shown_in_the_terminal_and_on_the_dashboard(system: System) -> None:
     account, service_id = system.site.account, service_of(system)
     name = account.services[service_id].name
     await stored_snapshot(system)
@@ -39,6 +41,7 @@ async def test_a_drill_is_named_held_watched_and_shown_from_the_terminal(system:
         # Somebody answers, which ends the watching.
         account.acknowledge(incident_id, by=next(iter(account.users)))
         held = await holding
+        await hold_and_cancel_on_the_dashboard(url, system)
     assert held.code == 0, held
     assert "pages seen" in held.error
     assert "as simulated" in held.text
@@ -46,6 +49,30 @@ async def test_a_drill_is_named_held_watched_and_shown_from_the_terminal(system:
     assert account.incidents[incident_id].status is IncidentStatus.RESOLVED
     await system.settle()
     assert incident_id not in system.issues()
+
+
+async def hold_and_cancel_on_the_dashboard(url: str, system: System) -> None:
+    key = system.headers["Authorization"].removeprefix("Bearer ")
+    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, trust_env=False) as browser:
+        assert (await browser.post("/dashboard/sign-in/key", data={"key": key})).status_code == 303
+        page = (await browser.get("/dashboard/policies/drills")).text
+        assert ">nothing</td>" in page and "Hold a drill now" in page
+        [csrf, *_] = re.findall(r'name="csrf" value="(\w+)"', page)
+        form = {"csrf": csrf, "connection": system.connection_id}
+        began = await browser.post(
+            "/dashboard/policies/drills", data={**form, "service": service_of(system), "watch_minutes": "30"}
+        )
+        drill = began.headers["location"].partition("started=")[2]
+
+        async def shown() -> str:
+            return (await browser.get(f"/dashboard/policies/drills/{drill}")).text
+
+        async def shows(words: str) -> bool:
+            return words in await shown()
+
+        await eventually(lambda: shows("Cancel the drill"), within=STORY)
+        await browser.post(f"/dashboard/policies/drills/{drill}/cancel", data=form)
+        await eventually(lambda: shows("<span>Cancelled</span>"), within=STORY)
 
 
 async def paged_by_a_drill(system: System) -> str:

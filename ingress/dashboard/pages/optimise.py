@@ -88,12 +88,24 @@ async def _answer(
     present = _plan(account, "As it is", result.present, None)
     values = {
         "result": result,
-        "plans": plans,
+        "cards": _cards(plans),
         "explanation": best["explanation"] if is_infeasible else (),
         "figure": None if is_infeasible else _loads_figure(result),
         "window": [local_text(text, account.zone()) for text in (result.since, result.until)],
     }
     return values, {"plans": plan_table([present, *plans]), "loads": load_table(result)}
+
+
+def _cards(plans: Sequence[Plan]) -> list[tuple[str, Plan]]:
+    """Return the plans that change something; those with the same moves share a card."""
+    cards: list[tuple[str, Plan]] = []
+    for plan in plans:
+        if cards and cards[-1][1].moves == plan.moves:
+            name, first = cards[-1]
+            cards[-1] = (f"{name}; the same as: {plan.name[0].lower()}{plan.name[1:]}", first)
+        elif plan.moves:
+            cards.append((plan.name, plan))
+    return cards
 
 
 def _plan(account: Account, name: str, plan: JsonObject, proposal: Proposal | None) -> Plan:
