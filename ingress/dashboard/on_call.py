@@ -59,6 +59,8 @@ class OnCallLine:
     upcoming: Upcoming | None = None
     #: The next page of each open incident of which it is known, by the issue's id.
     pages: Mapping[str, Upcoming] = field(default_factory=dict)
+    #: The caller's name at PagerDuty; empty if it is not known.
+    name: str = ""
 
 
 class OnCallLines:
@@ -127,7 +129,9 @@ def _line(
     }
     soonest = min(pages.values(), key=lambda page: page.at, default=None)
     shown = None if first is None else _duty(first, now)
-    return OnCallLine(bool(indexes), shown, soonest, pages)
+    known = (index.users.get(caller.person or "") for index in indexes.values())
+    name = next((user.name for user in known if user is not None), "")
+    return OnCallLine(bool(indexes), shown, soonest, pages, name)
 
 
 def _next_page(index: OnCallIndex, issue: Issue) -> NextPage | None:
