@@ -38,6 +38,10 @@ check: .venv/.installed ## Check format, lint, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+.PHONY: audit
+audit: .venv/.installed ## Look for known vulnerabilities in locked packages, if somebody can be asked
+	@$(BIN)/python packages.py audit
+
 .PHONY: format
 format: .venv/.installed ## Format the code and sort imports
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -1,5 +1,5 @@
 """`.venv/bin/python packages.py install` installs the locked packages for the Python that runs it.
-`… lock` writes the locks again.
+`… lock` writes the locks again. `… audit` looks for known vulnerabilities in what the locks name.
 
 pip installs uv, and uv installs everything else, in a fifth of pip's time. Both locks have hashes. uv
 reads none of pip's settings, so we pass on an index, a certificate or a proxy that is set for pip. If uv
@@ -13,9 +13,19 @@ import os
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 UV_LOCK, LOCK, DEV_LOCK = "requirements-uv.lock", "requirements.lock", "requirements-dev.lock"
+AUDIT_LOCK = "requirements-audit.lock"
+
+#: A vulnerability of 2019. If OSV tells of it, which pip-audit asks, it can be asked.
+ADVISORY = "https://api.osv.dev/v1/vulns/PYSEC-2019-217"
+ANSWER_SECONDS = 5
+#: pip-audit has an environment of its own, so that nothing of ours rests on what it needs.
+AUDIT_FOLDER = ".venv/audit"
+AUDIT_PYTHON = f"{AUDIT_FOLDER}/bin/python"
 
 FROM_LOCK = ("--quiet", "--require-hashes", "--only-binary", ":all:", "-r")
 THIS_PROJECT = ("--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
@@ -27,6 +37,7 @@ LOCKING = (
 )  # fmt: skip
 LOCKS: Mapping[str, tuple[str, ...]] = {
     UV_LOCK: ("--group", "pyproject.toml:installer"),
+    AUDIT_LOCK: ("--group", "pyproject.toml:audit"),
     LOCK: ("pyproject.toml",),
     DEV_LOCK: ("pyproject.toml", "--extra", "embedded", "--extra", "dev"),
 }
@@ -69,13 +80,42 @@ def lock() -> int:
     return max(uv("compile", settings, *sources, *LOCKING, path) for path, sources in LOCKS.items())
 
 
+def audit() -> int:
+    """Look for known vulnerabilities in all that the locks name. Returns the exit code.
+
+    It is 0, with a notice, where nobody can be asked.
+    """
+    if not is_answered(ADVISORY):
+        say(f"NOTICE: known vulnerabilities were not looked for: {ADVISORY} is not answered from here.")
+        return 0
+    if not Path(AUDIT_PYTHON).exists():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", AUDIT_FOLDER], check=True)
+    if uv("install", pip_settings(), *FROM_LOCK, AUDIT_LOCK, python=AUDIT_PYTHON) != 0:
+        say("pip-audit could not be installed: is the package index reachable? See `pip config list`.")
+        return 1
+    locks = [argument for lock in LOCKS for argument in ("-r", lock)]
+    command = [AUDIT_PYTHON, "-m", "pip_audit", "--strict", "--disable-pip", "--require-hashes", *locks]
+    return subprocess.run(
+        [*command, "--vulnerability-service", "osv", "--progress-spinner", "off"], check=False
+    ).returncode
+
+
+def is_answered(address: str) -> bool:
+    """Tell whether something is found at an address over HTTPS."""
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own https address
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
 def pip(*arguments: str) -> int:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, check=False).returncode
 
 
-def uv(verb: str, settings: Mapping[str, str], *arguments: str) -> int:
-    command = [sys.executable, "-m", "uv", "pip", verb, "--python", sys.executable, *arguments]
+def uv(verb: str, settings: Mapping[str, str], *arguments: str, python: str = sys.executable) -> int:
+    command = [sys.executable, "-m", "uv", "pip", verb, "--python", python, *arguments]
     if settings.get("no-index", "no").lower() in {"1", "true", "yes", "on"}:
         command.append("--no-index")
     return subprocess.run(command, env=uv_environment(settings, os.environ), check=False).returncode
@@ -129,4 +169,4 @@ def say(message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit({"install": install, "lock": lock}[sys.argv[1]]())
+    sys.exit({"install": install, "lock": lock, "audit": audit}[sys.argv[1]]())

@@ -11,6 +11,7 @@ import yaml
 from compose_pydantic import ComposeSpecification
 from typer.main import get_command
 
+from calmo_pagerduty import __version__
 from calmo_pagerduty.settings import Settings
 from ingress.cli import app
 
@@ -67,7 +68,8 @@ def test_each_command_of_our_services_exists(service: str) -> None:
 
 def test_every_image_is_pinned_and_every_lasting_service_has_a_health_check() -> None:
     for name, service in services().items():
-        assert re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?", service["image"]), name
+        digest = "" if "build" in service else "@sha256:[0-9a-f]{64}"
+        assert re.fullmatch(rf"[\w./-]+:\d+\.\d+(\.\d+)?{digest}", service["image"]), name
         lasts = service["restart"] == "unless-stopped"
         assert ("healthcheck" in service) == lasts, name
 
@@ -121,6 +123,9 @@ def test_the_image_runs_without_root_from_locked_packages() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert re.search(r"^USER calmo$", text, re.MULTILINE)
     assert "--require-hashes" in text
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert all(re.search(r":\d[\w.-]+@sha256:[0-9a-f]{64}$", base) for base in bases)
+    assert f"/sbom.py /requirements.lock {__version__} > /sbom.cdx.json" in text
     for copied in re.findall(r"^COPY ([\w.]+)", text, re.MULTILINE):
         assert (ROOT / copied).exists()
 
