@@ -80,6 +80,15 @@ async def test_a_full_disk_is_503_and_nothing_is_kept_by_halves(doorway: Doorway
     assert (await doorway.post(webhook, large)).json() == {"verdict": "accepted"}
 
 
+async def test_a_read_only_database_is_503_and_nothing_is_promised(doorway: Doorway) -> None:
+    webhook = doorway.a_webhook()
+    await doorway.database.write(lambda c: c.exec_driver_sql("PRAGMA query_only = 1"))
+    answer = await doorway.post(webhook, a_body())
+    assert (answer.status_code, answer.json()) == UNAVAILABLE
+    assert list(doorway.kept()) == []
+    assert doorway.counted("store_unavailable") == 1
+
+
 @contextmanager
 def away(server: str, url: str) -> Iterator[None]:
     """Take a PostgreSQL database away from its users, then bring it back."""
