@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty import logs
 from calmo_pagerduty.heartbeats import show_heartbeat
-from calmo_pagerduty.processes import check_port, yield_to_doors
+from calmo_pagerduty.processes import check_port, loading, yield_to_doors
 from calmo_pagerduty.settings import Settings
 from ingress.connection_limits import ConnectionLimits
 from ingress.door import DoorParts
@@ -87,10 +87,11 @@ def _application(store: OpenStore, role: Role) -> tuple[Starlette, _Closing]:
     if role is Role.DOOR:
         door = DoorParts(store)
         return door.app(), door
-    # A door does without all of this.
-    from bootstrap.services import Services  # noqa: PLC0415 - imports all activities, and Temporal
-    from ingress.app import build_app  # noqa: PLC0415 - imports all endpoints
-    from ingress.parts import Ingress  # noqa: PLC0415 - imports all endpoints
+    with loading():
+        # A door does without all of this.
+        from bootstrap.services import Services  # noqa: PLC0415 - imports all activities, and Temporal
+        from ingress.app import build_app  # noqa: PLC0415 - imports all endpoints
+        from ingress.parts import Ingress  # noqa: PLC0415 - imports all endpoints
 
-    ingress = Ingress(Services.of(store))
-    return build_app(ingress, role), ingress
+        ingress = Ingress(Services.of(store))
+        return build_app(ingress, role), ingress

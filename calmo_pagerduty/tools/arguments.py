@@ -1,5 +1,6 @@
 """Parse and validate a tool's arguments, and build the JSON schema that callers read."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,8 +37,12 @@ def _describe_error(detail: ErrorDetails, tool: Tool) -> str:
     return f"{where}: {message}" if where else message
 
 
+@functools.cache
 def input_schema(tool: Tool) -> JsonObject:
-    """Return the JSON schema of the tool's arguments, without titles and other redundant parts."""
+    """Return the JSON schema of the tool's arguments, without titles and other redundant parts.
+
+    Every call returns the same one, so nobody changes it.
+    """
     schema: JsonObject = _shorten(tool.arguments.model_json_schema())
     return schema
 

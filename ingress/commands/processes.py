@@ -38,8 +38,11 @@ def up(
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
     """Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."""
-    import worker as program  # noqa: PLC0415 - imports Temporal
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
+    from calmo_pagerduty.processes import loading  # noqa: PLC0415 - imports asyncio
+
+    with loading():
+        import worker as program  # noqa: PLC0415 - imports Temporal
+        from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
 
     program.main(load_settings(data_dir=data_dir))
 
@@ -56,7 +59,10 @@ def ingress(
     ] = Role.ALL,
 ) -> None:
     """Run the webhook receiver, the REST API and the forwarder, or one of them with --role."""
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
-    from ingress.server import main  # noqa: PLC0415 - imports all of the ingress
+    from calmo_pagerduty.processes import loading  # noqa: PLC0415 - imports asyncio
+
+    with loading():
+        from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
+        from ingress.server import main  # noqa: PLC0415 - imports the door
 
     main(load_settings(data_dir=data_dir, http_host=host, http_port=port), role)
