@@ -36,8 +36,8 @@ async def first_and_next(large: System) -> None:
 async def test_a_large_account_is_read_piece_by_piece_and_then_costs_little(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Small pieces make a small account a large one. Where a busy machine lets the reading of a source be tried
-    # again, as of a worker that died, each attempt reads one more piece: two or three still are but a part.
+    # Small pieces make a small account a large one. On a busy machine a source may be tried again, as if its
+    # worker had died, and each attempt reads one more piece: three of them are still but a part.
     monkeypatch.setattr(history_source, "MAX_SYNC_REQUESTS", 3)
     monkeypatch.setattr(change_source, "MAX_SYNC_REQUESTS", 2)
     account = large_account(services=80, dependencies=300, incidents=1_300, changes=900)
