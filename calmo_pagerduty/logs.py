@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -38,6 +39,17 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
+def _is_explained(record: logging.LogRecord) -> bool:
+    """Tell whether the line is about an error whose words say all: an outage fills no log with traces."""
+    return bool(record.exc_info) and isinstance(record.exc_info[1], ExplainedError)
+
+
+def _explanation(record: logging.LogRecord) -> dict[str, str]:
+    if not record.exc_info or not _is_explained(record):
+        return {}
+    return {"error": f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"}
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -47,7 +59,8 @@ class _Json(logging.Formatter):
             "event": record.getMessage(),
             **_fields(record),
         }
-        if record.exc_info:
+        line |= _explanation(record)
+        if record.exc_info and not _is_explained(record):
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
@@ -55,9 +68,11 @@ class _Json(logging.Formatter):
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        fields = " ".join(
+            f"{name}={value}" for name, value in {**_fields(record), **_explanation(record)}.items()
+        )
         line = _one_line(f"{at} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip())
-        if record.exc_info:
+        if record.exc_info and not _is_explained(record):
             trace = self.formatException(record.exc_info)
             line += "\n" + sanitize_text(trace, len(trace))
         return line

@@ -4,10 +4,12 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
 from calmo_pagerduty import logs
+from calmo_pagerduty.db.database import StoreUnavailable
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +74,18 @@ def test_a_fault_is_logged_by_its_type_and_place_without_its_message() -> None:
     assert fields["error"] == "ValueError"
     assert fields["where"].endswith(" test_a_fault_is_logged_by_its_type_and_place_without_its_message")
     assert "Ada" not in str(fields)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_error_that_says_all_is_one_line_without_a_trace(
+    form: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("INFO", form)
+    try:
+        raise StoreUnavailable("OperationalError: the server is gone")
+    except StoreUnavailable:
+        logging.getLogger("temporalio.activity").warning("Completing activity as failed", exc_info=True)
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1
+    assert "StoreUnavailable: OperationalError: the server is gone" in written
+    assert "Traceback" not in written

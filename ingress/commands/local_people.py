@@ -12,6 +12,7 @@ from calmo_pagerduty.access.roles import Grant
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.settings import InvalidSettings
 from ingress.commands.instances import settings_for
+from ingress.commands.local_store import tell_of_unused_key
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -38,6 +39,7 @@ def remove_person(data_dir: Path | None, subject: str, keep_out: bool) -> Json:
 
 
 def _write(data_dir: Path | None, work: Callable[[Transaction, str], Person]) -> Json:
+    tell_of_unused_key()
     settings = settings_for(data_dir)
     issuer = settings.oidc_issuer
     if issuer is None:

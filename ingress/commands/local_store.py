@@ -3,6 +3,7 @@
 The database is slow to import, so a command imports this module inside its function.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from bootstrap.store import open_database, open_store
 from calmo_pagerduty.access import session_store, store as api_keys
 from calmo_pagerduty.access.audit_store import insert_audit_row
 from calmo_pagerduty.access.key_audit_store import COMMAND_LINE, audit_key_change
+from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.db import key_rotation
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
@@ -32,6 +34,14 @@ class NotOfThisDatabase(ExplainedError):
     """The database that was found does not know the API key. The message says what to do."""
 
 
+def tell_of_unused_key() -> None:
+    """Say on stderr that the command works on the database, if the user may expect it to use an API key."""
+    if load_command_settings().api_key is not None:
+        sys.stderr.write(
+            "CALMO_API_KEY is not used: the command writes to the database itself, as an operator\n"
+        )
+
+
 def create_webhook(
     data_dir: Path | None,
     scope: Scope,
@@ -45,6 +55,7 @@ def create_webhook(
 
     Raises StoreUnavailable, KeyProblem, WebhookConflict.
     """
+    tell_of_unused_key()
     now = datetime.now(UTC)
     new = NewWebhook(scope, name, connection, events, only)
     with open_store(settings_for(data_dir)) as store:
@@ -73,6 +84,7 @@ def create_api_key(
     lifetime: timedelta | None,
 ) -> str:
     """Make an API key and return it. Without a lifetime it does not expire. Raises StoreUnavailable."""
+    tell_of_unused_key()
     now = datetime.now(UTC)
     expires_at = None if lifetime is None else now + lifetime
     with open_database(settings_for(data_dir)) as database:

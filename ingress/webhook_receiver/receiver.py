@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,6 +50,8 @@ from ingress.webhook_receiver.webhook_directory import MAX_ENTRIES, WebhookDirec
 
 logger = logging.getLogger(__name__)
 
+#: At most one line a verdict is logged in this time.
+ALARM_LOG_SECONDS = 60.0
 #: PagerDuty waits 5 s for an answer, so it will resend a body that takes longer than this.
 BODY_SECONDS = 4.0
 #: If the database does not answer or commit within this time, we answer 503 and PagerDuty resends.
@@ -86,6 +89,8 @@ class WebhookReceiver:
         self._buckets = buckets
         self._wake = wake
         self._guarded: TTLCache[str, bool] = TTLCache(MAX_ENTRIES, GUARD_SECONDS)
+        self._alarms: Counter[Verdict] = Counter()
+        self._alarms_logged: TTLCache[Verdict, bool] = TTLCache(len(Verdict), ALARM_LOG_SECONDS)
         self.closing = False
 
     async def receive(self, request: Request) -> Response:
@@ -96,12 +101,21 @@ class WebhookReceiver:
         self._metrics.answer_seconds.observe(time.perf_counter() - started_at)
         if verdict in _ALARMING_VERDICTS:
             self._metrics.alarms.labels(verdict).inc()
-            logger.error("delivery_alarm", extra={"verdict": str(verdict)})
+            self._log_alarm(verdict)
         answer = RESPONSE_OF_VERDICT[verdict]
         headers = {"Connection": "close"} if answer.close else {}
         if answer.retry_later:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return JSONResponse({"verdict": verdict}, answer.status, headers)
+
+    def _log_alarm(self, verdict: Verdict) -> None:
+        """Log the first of many: the metrics count each, and anybody can cause as many as they like."""
+        self._alarms[verdict] += 1
+        if verdict not in self._alarms_logged:
+            self._alarms_logged[verdict] = True
+            logger.error(
+                "delivery_alarm", extra={"verdict": str(verdict), "since_start": self._alarms[verdict]}
+            )
 
     async def _verdict(self, request: Request) -> Verdict:
         """Decide on the delivery, first without its body, then with it."""

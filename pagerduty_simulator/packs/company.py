@@ -87,7 +87,8 @@ class Company:
             if shift.start <= at < shift.end:
                 return shift
         schedule = self.account.belongings.schedules[schedule_id]
-        (shift,) = schedule.final_shifts(at, at + timedelta(seconds=1))
+        # In a shift's last second the next one begins within the window, too.
+        shift = schedule.final_shifts(at, at + timedelta(seconds=1))[0]
         known.append(shift)
         return shift
 

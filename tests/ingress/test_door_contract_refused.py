@@ -106,7 +106,9 @@ async def test_a_mismatch_is_401_and_the_expected_signature_is_told_to_nobody(
 
 
 @pytest.mark.each_database
-async def test_after_two_mismatches_the_next_are_asked_to_come_back(doorway: Doorway) -> None:
+async def test_after_two_mismatches_the_next_are_asked_to_come_back(
+    doorway: Doorway, caplog: pytest.LogCaptureFixture
+) -> None:
     webhook = doorway.a_webhook()
     statuses = []
     for _ in range(4):
@@ -116,6 +118,9 @@ async def test_after_two_mismatches_the_next_are_asked_to_come_back(doorway: Doo
     assert statuses == [401, 401, 503, 503]
     assert doorway.counted("guarded") == 2
     assert doorway.alarms("guarded") == 2
+    # Anybody can send more: the log tells the first of each kind, the metrics count them.
+    alarms = [record.verdict for record in caplog.records if record.message == "delivery_alarm"]
+    assert alarms == ["mismatch", "guarded"]
     assert len(doorway.kept()) == 4
 
 

@@ -38,6 +38,7 @@ async def test_a_webhook_lives_its_life_on_the_command_line(
         "webhook", "create", "--scope", ACME, "--events", "essential", "--service", "PSHOP", "--json"
     )
     assert created.code == 0, created.error
+    assert "CALMO_API_KEY is not used" in created.error
     made = created.json
     assert made["url"].endswith(made["id"]) and not made["has_secret"] and made["steps"]
     short = f"wh_{made['id'][-6:]}"

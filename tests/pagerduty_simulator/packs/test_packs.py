@@ -9,14 +9,14 @@ import pytest
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
-from pagerduty_simulator.packs.company import CompanySize
+from pagerduty_simulator.packs.company import CompanySize, build_company
 from pagerduty_simulator.packs.cyclic import cyclic
 from pagerduty_simulator.packs.flapping_disk import flapping_disk
 from pagerduty_simulator.packs.fresh import fresh
 from pagerduty_simulator.packs.misrouted import misrouted
 from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.payloads import wire_seconds
-from pagerduty_simulator.resources import Incident, IncidentStatus
+from pagerduty_simulator.resources import Incident, IncidentStatus, ScheduleTarget
 from pagerduty_simulator.rest.service_graph import supporting
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
@@ -211,3 +211,13 @@ def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says() -> No
     assert [assignee.id for assignee in account.incidents[truth.incident_id].assignees] == [
         truth.on_call_ids[1]
     ]
+
+
+def test_who_is_on_call_is_known_in_a_shifts_last_second_too() -> None:
+    company = build_company(now=now, seed=1, shape=SMALL, site=None)
+    service = next(iter(company.profiles.values())).service
+    target = company.account.escalation_policies[service.escalation_policy.id].levels[0][0]
+    assert isinstance(target, ScheduleTarget)
+    schedule = company.account.belongings.schedules[target.id]
+    (shift, *_) = schedule.final_shifts(NOW - timedelta(days=9), NOW)
+    assert company.on_call(service, shift.end - timedelta(milliseconds=500)).id == shift.user_id
