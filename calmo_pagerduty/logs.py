@@ -39,15 +39,15 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
-def _is_explained(record: logging.LogRecord) -> bool:
-    """Tell whether the line is about an error whose words say all: an outage fills no log with traces."""
-    return bool(record.exc_info) and isinstance(record.exc_info[1], ExplainedError)
+def _explained(record: logging.LogRecord) -> ExplainedError | None:
+    """Return the error whose words say all, if the line is about one: an outage fills no log with traces."""
+    error = record.exc_info[1] if record.exc_info else None
+    return error if isinstance(error, ExplainedError) else None
 
 
 def _explanation(record: logging.LogRecord) -> dict[str, str]:
-    if not record.exc_info or not _is_explained(record):
-        return {}
-    return {"error": f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"}
+    error = _explained(record)
+    return {} if error is None else {"error": f"{type(error).__name__}: {error}"}
 
 
 class _Json(logging.Formatter):
@@ -60,7 +60,7 @@ class _Json(logging.Formatter):
             **_fields(record),
         }
         line |= _explanation(record)
-        if record.exc_info and not _is_explained(record):
+        if record.exc_info and _explained(record) is None:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
@@ -72,7 +72,7 @@ class _Text(logging.Formatter):
             f"{name}={value}" for name, value in {**_fields(record), **_explanation(record)}.items()
         )
         line = _one_line(f"{at} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip())
-        if record.exc_info and not _is_explained(record):
+        if record.exc_info and _explained(record) is None:
             trace = self.formatException(record.exc_info)
             line += "\n" + sanitize_text(trace, len(trace))
         return line

@@ -119,7 +119,7 @@ async def test_after_two_mismatches_the_next_are_asked_to_come_back(
     assert doorway.counted("guarded") == 2
     assert doorway.alarms("guarded") == 2
     # Anybody can send more: the log tells the first of each kind, the metrics count them.
-    alarms = [record.verdict for record in caplog.records if record.message == "delivery_alarm"]
+    alarms = [vars(record)["verdict"] for record in caplog.records if record.message == "delivery_alarm"]
     assert alarms == ["mismatch", "guarded"]
     assert len(doorway.kept()) == 4
 
