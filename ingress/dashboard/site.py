@@ -15,6 +15,7 @@ from starlette.types import Message as ASGIMessage
 from calmo_pagerduty.access.session_store import Message
 from ingress.api.endpoints import read_body
 from ingress.api.errors import NotPermitted, ResourceNotFound
+from ingress.api.key_limits import REQUESTS
 from ingress.dashboard import oidc, security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import SAID_ON_THE_PAGE, STATUS_OF, ErrorPages, explain, status_of
@@ -168,16 +169,20 @@ class Dashboard:
     def _shows(self, page: Page) -> Handler:
         async def handler(request: Request) -> Response:
             ask = await self._ask(request, page.permission)
-            # First: the stream brings what changes after this line was read, also while the page is read.
-            line = await headline(ask, self._on_call)
-            shown = await page.view(ask)
-            if shown.file is not None:
-                return shown.file
-            if ask.download is not None:
-                return _download(ask, shown)
-            return await self._page(ask, page, shown, line)
+            with REQUESTS.taken(ask.caller.key_id):
+                return await self._show(ask, page)
 
         return handler
+
+    async def _show(self, ask: Ask, page: Page) -> Response:
+        # First: the stream brings what changes after this line was read, also while the page is read.
+        line = await headline(ask, self._on_call)
+        shown = await page.view(ask)
+        if shown.file is not None:
+            return shown.file
+        if ask.download is not None:
+            return _download(ask, shown)
+        return await self._page(ask, page, shown, line)
 
     async def _page(self, ask: Ask, page: Page, shown: Content, line: Headline) -> Response:
         secret = self._sessions.secret(ask.request) or ""
@@ -208,7 +213,8 @@ class Dashboard:
             ask = await self._ask(request, action.permission)
             await self._check_form(ask, action.max_files)
             try:
-                done = await _outcome(action, ask)
+                with REQUESTS.taken(ask.caller.key_id):
+                    done = await _outcome(action, ask)
             finally:
                 await ask.form.close()
             if isinstance(done, PageAtOnce):

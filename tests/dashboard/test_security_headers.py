@@ -5,6 +5,9 @@ import hashlib
 import json
 import re
 
+import pytest
+
+from ingress.api import key_limits
 from ingress.dashboard.rendering import TEMPLATES
 from ingress.dashboard.static_files import FOLDER
 from tests.support.dashboard import DashboardSite
@@ -75,3 +78,14 @@ async def test_a_browser_s_report_is_taken(site: DashboardSite) -> None:
     report = {"csp-report": {"effective-directive": "script-src", "document-uri": "http://x/secret"}}
     assert (await site.client.post("/dashboard/csp-reports", json=report)).status_code == 204
     assert (await site.client.post("/dashboard/csp-reports", content=b"[")).status_code == 400
+
+
+async def test_pages_count_among_the_requests_that_a_key_may_have_under_way(
+    site: DashboardSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in = await site.session(site.a_key())
+    assert (await signed_in.get("/dashboard/now")).status_code == 200
+    monkeypatch.setattr(key_limits.REQUESTS, "at_most", 0)
+    refused = await signed_in.get("/dashboard/now")
+    assert refused.status_code == 429
+    assert "requests under way" in refused.text
