@@ -67,6 +67,17 @@ def at(days: float) -> str:
     return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M}"
 
 
+def shift_of_ada(account: AccountSnapshot) -> tuple[str, str]:
+    """Return Ada's first shift that begins in a day or later, in her own time."""
+    entries = account.schedules[0].entries or ()
+    shift = next(
+        entry for entry in entries if entry.user_id == "PADA" and entry.start > account.taken_at + 2 * DAY
+    )
+    zone = ZoneInfo("Europe/Berlin")
+    start, end = (f"{datetime.fromtimestamp(at, zone):%Y-%m-%dT%H:%M}" for at in (shift.start, shift.end))
+    return start, end
+
+
 async def test_a_change_is_asked_for_kept_and_compared(
     site: DashboardSite, key: str, browser: Browser
 ) -> None:
@@ -123,7 +134,9 @@ async def test_a_plan_is_found_with_its_prices_and_proposed(
     assert "No roster is possible" in impossible and "needs rest" in impossible
 
 
-async def test_what_is_proposed_waits_for_an_approval_of_exactly_that_draft(site: DashboardSite) -> None:
+async def test_a_draft_and_an_accepted_cover_wait_for_an_approval_of_exactly_them(
+    site: DashboardSite,
+) -> None:
     gated = store_snapshot(site.database, a_rota(), "organization:gate")
     rules = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
     site.database.write_blocking(lambda tx: connections.update_rules(tx, gated.connection_id, rules))
@@ -148,6 +161,13 @@ async def test_what_is_proposed_waits_for_an_approval_of_exactly_that_draft(site
     )
     await session.post("/dashboard/schedules/propose", {**sent, "tool": "create_incident"})
     assert "takes no draft" in (await session.get("/dashboard/approvals")).text
+    since, until = shift_of_ada(gated)
+    wanted = {"connection": gated.connection_id, "schedule": "PSCHED", "user": "PADA"}
+    asked_for = await session.post("/dashboard/schedules/cover", {**wanted, "since": since, "until": until})
+    path = asked_for.headers["location"]
+    await session.post(f"{path}/answer", {"answer": "accept", "user": "PDAN"})
+    accepted = (await session.get(path)).text
+    assert "The schedule changes when another person approves" in accepted and "Dan" in accepted
 
 
 async def test_a_calendar_is_imported_as_a_file_and_removed(
@@ -171,17 +191,6 @@ async def test_a_calendar_is_imported_as_a_file_and_removed(
     session = await site.session(key)
     refused = await session.post("/dashboard/schedules/absences", {"user": "PBEN", "text": "x" * 1_200_000})
     assert refused.status_code == 413
-
-
-def shift_of_ada(account: AccountSnapshot) -> tuple[str, str]:
-    """Return Ada's first shift that begins in a day or later, in her own time."""
-    entries = account.schedules[0].entries or ()
-    shift = next(
-        entry for entry in entries if entry.user_id == "PADA" and entry.start > account.taken_at + 2 * DAY
-    )
-    zone = ZoneInfo("Europe/Berlin")
-    start, end = (f"{datetime.fromtimestamp(at, zone):%Y-%m-%dT%H:%M}" for at in (shift.start, shift.end))
-    return start, end
 
 
 async def test_cover_is_asked_for_and_answered(

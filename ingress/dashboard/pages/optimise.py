@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from pydantic import ValidationError
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.figures import pairs_figure
 from calmo_pagerduty.plots.model import PairRow
 from calmo_pagerduty.scheduling.drafts import TOOL
@@ -84,14 +86,16 @@ async def _answer(
         named.append(("best", f"Best roster, {proved}", best))
     drafts = {key: (TOOL, plan["draft"]) for key, _, plan in named if plan["draft"] is not None}
     proposed = await proposals(account.ask, account.connection or "", drafts)
-    plans = [_plan(account, name, plan, proposed.get(key)) for key, name, plan in named]
-    present = _plan(account, "As it is", result.present, None)
+    # As what is broken names shifts: in the schedule's own time.
+    zone = time_zone(result.time_zone) or account.zone()
+    plans = [_plan(zone, name, plan, proposed.get(key)) for key, name, plan in named]
+    present = _plan(zone, "As it is", result.present, None)
     values = {
         "result": result,
         "cards": _cards(plans),
         "explanation": best["explanation"] if is_infeasible else (),
         "figure": None if is_infeasible else _loads_figure(result),
-        "window": [local_text(text, account.zone()) for text in (result.since, result.until)],
+        "window": [local_text(text, zone) for text in (result.since, result.until)],
     }
     return values, {"plans": plan_table([present, *plans]), "loads": load_table(result)}
 
@@ -102,19 +106,15 @@ def _cards(plans: Sequence[Plan]) -> list[tuple[str, Plan]]:
     for plan in plans:
         if cards and cards[-1][1].moves == plan.moves:
             name, first = cards[-1]
-            cards[-1] = (f"{name}; the same as: {plan.name[0].lower()}{plan.name[1:]}", first)
+            cards[-1] = (f"{name} = {plan.name[0].lower()}{plan.name[1:]}", first)
         elif plan.moves:
             cards.append((plan.name, plan))
     return cards
 
 
-def _plan(account: Account, name: str, plan: JsonObject, proposal: Proposal | None) -> Plan:
+def _plan(zone: ZoneInfo, name: str, plan: JsonObject, proposal: Proposal | None) -> Plan:
     moves = [
-        {
-            **move,
-            "start": local_text(move["start"], account.zone()),
-            "end": local_text(move["end"], account.zone()),
-        }
+        {**move, **{side: local_text(move[side], zone) for side in ("start", "end")}}
         for move in plan["moves"]
     ]
     return Plan(name, plan, moves, proposal, plan["violations"])
