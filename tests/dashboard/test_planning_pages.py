@@ -111,6 +111,18 @@ def a_holiday() -> dict[str, str]:
     return {"kind": "holiday", "day": f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}", "closed": "PSCHED"}
 
 
+async def test_what_makes_no_sense_is_said_beside_the_form(site: DashboardSite, key: str) -> None:
+    session = await site.session(key)
+    for asked, words in (
+        ({"kind": "joiner", "schedule": "PSCHED", "at": at(3)}, ">user: give either user or new_user<"),
+        ({"kind": "policy", "policy": "PPOL", "level": "x"}, ">level: Input should be a valid integer"),
+        ({"kind": "clock_change", "window_days": "900"}, ">days: Input should be less than or equal to 90<"),
+        ({"kind": "holiday", "day": at(3)[:10]}, "What it would do"),
+    ):
+        page = await session.get(f"/dashboard/schedules/what-if?{urlencode({**asked, 'ask': 'yes'})}")
+        assert page.status_code == 200 and words in page.text, asked
+
+
 async def test_a_plan_is_found_with_its_prices_and_proposed(
     site: DashboardSite, key: str, browser: Browser
 ) -> None:

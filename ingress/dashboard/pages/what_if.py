@@ -3,6 +3,7 @@
 A question only reads, so it is a GET: its address can be sent to somebody else.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ async def show(ask: Ask) -> Content:
         try:
             result = await ask.ingress.scenarios.what_if(account.request, ask.caller, _body(account, given))
         except (ScenarioInvalid, WhatIfRefused, ValidationError) as error:
-            problem = explain(error)
+            # The document's path to the field would only puzzle: the form has one change.
+            problem = re.sub(r"changes\.0\.\w+[.:] ?", "", explain(error))
     saved = (await ask.ingress.scenarios.list(account.request, ask.caller, NoInput())).scenarios
     effects, tables = await _effects(account, result)
     return account.content(
