@@ -5,6 +5,7 @@ line break and tab), bidirectional controls, zero-width characters, tags and inv
 """
 
 import unicodedata
+from itertools import islice
 from typing import Any
 
 MAX_TEXT_LENGTH = 4096
@@ -21,8 +22,10 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
 
 def sanitize_text(text: str, longest: int = MAX_TEXT_LENGTH) -> str:
     """Return the text without invisible characters, at most `longest` characters."""
-    plain = text.isascii() and text.isprintable()
-    visible = text if plain else "".join(character for character in text if _is_visible(character))
+    # Unicode's printable characters are those outside the removed categories, but for some separators.
+    plain = text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text))
+    # Of a text of megabytes no more is looked at than is shown.
+    visible = text if plain else "".join(islice(filter(_is_visible, text), longest + 1))
     return visible if len(visible) <= longest else f"{visible[: longest - 1]}…"
 
 

@@ -163,8 +163,11 @@ def _number(call: Call, name: str, default: int) -> int:
 
 
 def limit_of(call: Call, default: int = 25, largest: int = 100) -> int:
-    """Return the parameter `limit`, at least 1 and at most `largest`."""
-    return max(1, min(_number(call, "limit", default), largest))
+    """Return the parameter `limit`, at most `largest`. Raises RestError (400) for less than 1."""
+    limit = _number(call, "limit", default)
+    if limit < 1:
+        raise invalid("limit must be at least 1")
+    return min(limit, largest)
 
 
 def page(

@@ -80,8 +80,11 @@ def _candidates(call: Call) -> list[Incident]:
 
 def _bounds(call: Call) -> tuple[datetime, datetime] | None:
     """Return the requested span of time; None for all. Raises RestError (400) beyond six months."""
-    if call.parameter("date_range") == "all":
+    date_range = call.parameter("date_range")
+    if date_range == "all":
         return None
+    if date_range:
+        raise invalid("date_range may only be all")
     until = call.moment("until")
     since = call.moment("since")
     now = call.now

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from calmo_pagerduty.kernel import untrusted_text
 from calmo_pagerduty.kernel.untrusted_text import MAX_TEXT_LENGTH, clean_json, sanitize_text
 from tests.support.examples import examples
 
@@ -121,3 +122,21 @@ def _same_shape(value: Any, cleaned: Any) -> None:
         assert cleaned == sanitize_text(value)
     else:
         assert cleaned is value
+
+
+def test_no_more_of_a_long_text_is_looked_at_than_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at, is_visible = 0, untrusted_text._is_visible
+
+    def counted(character: str) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return is_visible(character)
+
+    monkeypatch.setattr(untrusted_text, "_is_visible", counted)
+    assert sanitize_text("é\x00" * 100_000, 10) == "é" * 9 + "…"
+    assert looked_at <= 22
+    # What is printable is not looked at one by one at all.
+    looked_at = 0
+    assert sanitize_text("Störung – 東京 🚒", 100) == "Störung – 東京 🚒"
+    assert looked_at == 0
+    assert sanitize_text("a\u3164b\ufe01c", 100) == "abc"

@@ -36,7 +36,16 @@ async def test_nothing_is_listed_beyond_ten_thousand(api: Api) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (400, 2002)
 
 
-@pytest.mark.parametrize("query", [{"since": "yesterday"}, {"statuses[]": "snoozed"}, {"limit": "many"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "yesterday"},
+        {"statuses[]": "snoozed"},
+        {"limit": "many"},
+        {"limit": "0"},
+        {"date_range": "x"},
+    ],
+)
 async def test_nonsense_is_refused(api: Api, query: dict[str, str]) -> None:
     assert (await api.send("GET", "/incidents", params=query)).status_code == 400
 
