@@ -61,7 +61,7 @@ COMMANDS = (
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("erase", "ingress.commands.erase:app",
-     "Erase an issue, a person or a tenant. Without --confirm, only count."),
+     "Erase an issue, a person or a tenant. Without --confirm, only count what would be erased."),
     ("api-key", "ingress.commands.api_keys:app", "Manage API keys of the REST API."),
     ("people", "ingress.commands.people:app",
      "Manage people who sign in to the dashboard through the OpenID provider."),

@@ -172,11 +172,7 @@ def organization_targets(tx: Transaction, scope: Scope) -> tuple[Target, ...]:
     made_by = Target(keys, keys.c.created_by.in_(key_ids), (("created_by", sa.null()),))
     return (
         Target(tables.refusals, of_webhooks),
-        *(
-            Target(table, of_connections(table, connection_ids))
-            for table in reversed(metadata.sorted_tables)
-            if table.name not in _OF_SCOPES_OTHERWISE
-        ),
+        *(Target(table, of_connections(table, connection_ids)) for table in reversed(metadata.sorted_tables)),
         Target(people, people.c.key_id.in_(key_ids)),
         *_of_keys(key_ids),
         made_by,
@@ -184,34 +180,32 @@ def organization_targets(tx: Transaction, scope: Scope) -> tuple[Target, ...]:
     )
 
 
-_OF_SCOPES_OTHERWISE = frozenset(
-    {"audit", "audit_segments", "api_keys", "dashboard_sessions", "key_checks", "leases", "people",
-     "refusals", "saved_views", "sign_in_flows", "sign_in_links"}
-)  # fmt: skip
-
-
 def of_connections(table: sa.Table, ids: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a row belongs to one of the connections, directly or through another row."""
-    if table.name in _OF_SCOPES_OTHERWISE - {"refusals"}:
-        return sa.false()
+    """Return the condition that a row belongs to one of the connections, directly or through another row.
+
+    Rows of tables that belong to no tenant, such as leases, meet it never.
+    """
     if table is tables.dead_letters:
         return sa.or_(sa.false(), *(table.c.subject.endswith(f":{id_}", autoescape=True) for id_ in ids))
     if table is tables.connections:
         return table.c.id.in_(ids)
     if "connection_id" in table.c:
         return table.c.connection_id.in_(ids)
-    column, owner = next((column, owner) for column, owner in _owners(table) if column in table.c)
-    return table.c[column].in_(_ids_of(owner, ids))
+    for column, owner in _owners(table):
+        if column in table.c:
+            return table.c[column].in_(_ids_of(owner, ids))
+    return sa.false()
 
 
 def _owners(table: sa.Table) -> Iterator[tuple[str, sa.Table]]:
     """Yield columns by which rows may belong to rows of another table, which belong to connections."""
     if table is tables.operations:
         yield "id", tables.tool_calls
+    if table is tables.delivery_bodies:
+        yield "seq", tables.deliveries
     yield "webhook_id", tables.webhooks
     yield "issue_id", tables.contexts if table is tables.context_parts else tables.issues
     yield "finding_id", tables.findings
-    yield "seq", tables.deliveries
 
 
 def _ids_of(owner: sa.Table, ids: Sequence[str]) -> Select[tuple[str]]:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access import audit_store as audit, session_store, store as api_keys
 from calmo_pagerduty.access.key_audit_store import OPERATORS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
@@ -130,7 +130,8 @@ def test_a_person_has_a_pseudonym_everywhere_and_snapshots_stay_readable(
         )
         tx.execute(sa.update(tables.issues).values(assignees=[{"id": user.id, "name": name}]))
         tx.execute(sa.update(tables.absence_calendars).values(user_id=user.id))
-        tx.execute(sa.update(tables.api_keys).values(person=user.id))
+        made = api_keys.insert_key(tx, f"key of {name}", ["issues:read"], None, NOW, person=user.id)
+        session_store.insert_link(tx, api_keys.parse_key_id(made), NOW)
 
     tenants.write_blocking(write)
     assert "snapshot_blobs" in mentions(tenants, user.id)
@@ -144,16 +145,26 @@ def test_a_person_has_a_pseudonym_everywhere_and_snapshots_stay_readable(
     }
     carry_out_erasure(tenants, erasure, NOW)
     assert mentions(tenants, user.id, name, json.dumps(name)[1:-1], user.name) == set()
-    assert rows(tenants, tables.absence_calendars) == []
+    assert rows(tenants, tables.absence_calendars) == rows(tenants, tables.sign_in_links) == []
+    [key] = rows(tenants, tables.api_keys)
+    assert key.revoked_at is not None
+    assert key.person.startswith("erased-")
     assert {row.summary for row in rows(tenants, tables.timeline)} != {f"Acknowledged by {name}"}
     kept = [row.id for row in rows(tenants, tables.account_snapshots)]
     assert all(tenants.read_blocking(partial(snapshots.list_parts, snapshot_id=id_)) for id_ in kept)
     assert the_erasure(tenants)["outcome"] == "person erased"
 
 
+def a_key_with_a_link(tx: sa.Connection, scope: Scope) -> None:
+    made = api_keys.insert_key(tx, "key", ["issues:read"], [scope], NOW)
+    session_store.insert_link(tx, api_keys.parse_key_id(made), NOW)
+
+
 @pytest.mark.each_database
 def test_a_tenant_leaves_no_row_and_the_others_keep_theirs(tenants: Database) -> None:
     others = counts(tenants, BANK)
+    for scope in (ACME, BANK):
+        tenants.write_blocking(partial(a_key_with_a_link, scope=Scope.parse(scope)))
     before = {name: len(rows(tenants, tables.metadata.tables[name])) for name in OF_A_SCOPE}
     rows_of = tenants.read_blocking(lambda tx: targets.organization_targets(tx, Scope.parse(ACME)))
     carry_out_erasure(tenants, Erasure("organization", rows_of), NOW)
@@ -161,7 +172,10 @@ def test_a_tenant_leaves_no_row_and_the_others_keep_theirs(tenants: Database) ->
     assert {name: count for name, count in left.items() if name not in KEPT} == {
         name: count // 2 for name, count in before.items() if name not in KEPT
     }
+    assert left["audit"] == before["audit"] + 1, "the erasure itself"
     assert counts(tenants, BANK) == others
+    assert [key.scopes for key in rows(tenants, tables.api_keys)] == [[BANK]]
+    assert len(rows(tenants, tables.sign_in_links)) == 1
     assert "acme" not in str(the_erasure(tenants))
 
 
