@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-#: Each starts a program of its own.
+#: They start programs of their own.
 pytestmark = pytest.mark.slow
 
 #: Packages that take long to import, or bring much with them.
@@ -31,36 +32,70 @@ ASKING = (
     "health ingress", "findings list", "findings show 1", "what-if list",
     "what-if ask --leaver Ann@2026-12-01",
 )  # fmt: skip
+#: Runs each command in a fork that has imported the command line alone, and writes down what it has then.
 PROGRAM = """
-import atexit, sys
-atexit.register(lambda: print(*{name.partition(".")[0] for name in sys.modules}, file=sys.__stdout__))
+import os, sys
 from ingress.cli import main
-main()
+folder, *commands = sys.argv[1:]
+for number, command in enumerate(commands):
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(f"{folder}/{number}.error", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv[1:] = command.split()
+        try:
+            main()
+        except SystemExit:
+            sys.stderr.flush()
+        with open(f"{folder}/{number}.imported", "w") as imported:
+            print(*{name.partition(".")[0] for name in sys.modules}, file=imported)
+            imported.flush()
+            os._exit(0)
+    os.wait()
 """
+#: The packages that a command has imported when it ends, and what it said on standard error.
+Imported = tuple[set[str], str]
 
 
-def imported_by(*arguments: str, **environment: str) -> tuple[set[str], str]:
-    """Return the packages that a command has imported when it ends, and what it said on standard error."""
+def imported_by(folder: Path, commands: Sequence[str], **environment: str) -> dict[str, Imported]:
+    """Return what each command imports."""
     given = {name: value for name, value in os.environ.items() if not name.startswith("CALMO_")}
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=given | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder), *commands],
+        env=given | environment, stdin=subprocess.DEVNULL, check=True,
     )  # fmt: skip
-    return set(ended.stdout.splitlines()[-1].split()), ended.stderr
+    return {
+        command: (
+            set((folder / f"{number}.imported").read_text().split()),
+            (folder / f"{number}.error").read_text(),
+        )
+        for number, command in enumerate(commands)
+    }
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Imported]:
+    return imported_by(tmp_path_factory.mktemp("explained"), [f"{command} --help" for command in EXPLAINED])
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Imported]:
+    nowhere = {"CALMO_URL": "http://127.0.0.1:1", "CALMO_API_KEY": "k", "CALMO_HTTP_PORT": "1"}
+    return imported_by(tmp_path_factory.mktemp("asking"), ASKING, **nowhere)
 
 
 @pytest.mark.parametrize("command", EXPLAINED)
-def test_help_imports_nothing_slow(command: str) -> None:
-    imported, _ = imported_by(*command.split(), "--help")
+def test_help_imports_nothing_slow(explained: dict[str, Imported], command: str) -> None:
+    imported, _ = explained[f"{command} --help"]
     assert imported & SLOW == set()
     assert RICH in imported
     assert CLIENT not in imported
 
 
 @pytest.mark.parametrize("command", ASKING)
-def test_a_command_that_asks_the_service_imports_nothing_slow(command: str) -> None:
-    nowhere = "http://127.0.0.1:1"
-    imported, error = imported_by(*command.split(), CALMO_URL=nowhere, CALMO_API_KEY="k", CALMO_HTTP_PORT="1")
+def test_a_command_that_asks_the_service_imports_nothing_slow(
+    asking: dict[str, Imported], command: str
+) -> None:
+    imported, error = asking[command]
     assert error.startswith("calmo-pagerduty: ") and len(error.splitlines()) == 1, error
     assert CLIENT in imported
     assert imported & SLOW == set()
@@ -69,7 +104,7 @@ def test_a_command_that_asks_the_service_imports_nothing_slow(command: str) -> N
 def test_an_agents_program_learns_that_there_is_no_key_before_anything_slow_is_imported(
     tmp_path: Path,
 ) -> None:
-    imported, error = imported_by("mcp", CALMO_DATA_DIR=str(tmp_path))
+    imported, error = imported_by(tmp_path, ["mcp"], CALMO_DATA_DIR=str(tmp_path))["mcp"]
     assert "no API key" in error
     assert imported & SLOW == set()
 
