@@ -8,6 +8,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from calmo_pagerduty.snapshots.codec import FORMS, SnapshotHead
+from calmo_pagerduty.snapshots.dependency_history import merge_dependencies
+from calmo_pagerduty.snapshots.dependency_model import (
+    ServiceDependencies,
+    ServiceKey,
+    ServiceKind,
+)
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     Incident,
@@ -16,6 +22,7 @@ from calmo_pagerduty.snapshots.model import (
     MaintenanceWindow,
     Section,
     SectionName,
+    SectionState,
     Team,
 )
 from calmo_pagerduty.snapshots.reading import (
@@ -31,6 +38,10 @@ from calmo_pagerduty.snapshots.reading import (
 
 T = TypeVar("T")
 
+_SECTION_OF_SERVICES: Mapping[ServiceKind, SectionName] = {
+    ServiceKind.TECHNICAL: SectionName.SERVICES,
+    ServiceKind.BUSINESS: SectionName.BUSINESS_SERVICES,
+}
 #: Kinds of log records after which an incident is open.
 _OPENING = frozenset(LogKind) - {LogKind.RESOLVE, LogKind.ANNOTATE, LogKind.NOTIFY}
 
@@ -143,6 +154,7 @@ def assemble(
             fields[form.field] = earlier
         else:
             fields[form.field] = tuple(_merged(name, head.taken_at, read.get(name, ()), earlier, base))
+    fields["dependencies"] = _dependencies(fields, progress, read, before, head.taken_at)
     fields["incidents"] = tuple(item for item in fields["incidents"] if item.id not in drills)
     fields["log_records"] = tuple(item for item in fields["log_records"] if item.incident_id not in drills)
     resolved = resolve_by_log(fields["incidents"], fields["log_records"])
@@ -159,6 +171,28 @@ def assemble(
         sections=tuple(_section(name, progress, head.taken_at, counts[name], before) for name in SectionName),
         **fields,
     )
+
+
+def _dependencies(
+    fields: Mapping[str, Sequence[Any]],
+    progress: ReadingProgress,
+    read: Mapping[SectionName, Sequence[Any]],
+    before: AccountSnapshot | None,
+    now: int,
+) -> tuple[ServiceDependencies, ...]:
+    """Return the dependencies with their history. A service that a whole list lacks was removed."""
+    earlier = before.dependencies if before else ()
+    if SectionName.DEPENDENCIES in progress.reused:
+        return earlier
+    removed: set[ServiceKey] = set()
+    for kind, name in _SECTION_OF_SERVICES.items():
+        outcome, _ = section_outcome(task for task in progress.tasks if SECTION_OF_KIND[task.kind] is name)
+        if name not in progress.reused and outcome is SectionState.COMPLETE:
+            there = {service.id for service in fields[FORMS[name].field]}
+            ends = {end for item in earlier for edge in item.supports for end in edge.ends}
+            known = ends | {item.service for item in earlier}
+            removed |= {key for key in known if key.kind is kind and key.id not in there}
+    return tuple(merge_dependencies(read.get(SectionName.DEPENDENCIES, ()), earlier, now, removed))
 
 
 def _merged(

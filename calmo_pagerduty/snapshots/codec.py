@@ -17,6 +17,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from calmo_pagerduty.absences.model import Absence
+from calmo_pagerduty.snapshots.dependency_model import (
+    BusinessService,
+    ServiceDependencies,
+)
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     Incident,
@@ -76,6 +80,12 @@ FORMS: Mapping[SectionName, SectionForm] = {
         "standards",
         TypeAdapter(tuple[StandardScore, ...]),
         lambda score: (score.standard_id, score.resource_id),
+    ),
+    SectionName.BUSINESS_SERVICES: SectionForm(
+        "business_services", TypeAdapter(tuple[BusinessService, ...]), _by_id
+    ),
+    SectionName.DEPENDENCIES: SectionForm(
+        "dependencies", TypeAdapter(tuple[ServiceDependencies, ...]), lambda item: item.service
     ),
 }
 

@@ -200,8 +200,11 @@ def _begin(tx: Transaction, connection_id: str, is_fresh: bool, at: datetime) ->
         store.delete_snapshots(tx, [unfinished.head.id])
     base, services = _base(tx, connection_id)
     progress = plan_reading(now, base, is_fresh)
-    if SectionName.SERVICES in progress.reused and SectionName.STANDARDS not in progress.reused:
-        progress = add_ids(progress, ReadKind.STANDARDS, services)
+    if SectionName.SERVICES in progress.reused:
+        if SectionName.STANDARDS not in progress.reused:
+            progress = add_ids(progress, ReadKind.STANDARDS, services)
+        if SectionName.DEPENDENCIES not in progress.reused:
+            progress = add_ids(progress, ReadKind.TECHNICAL_DEPENDENCIES, services)
     since, until = rendered_window(now, base, is_fresh)
     head = SnapshotHead(store.new_snapshot_id(), connection_id, now, since, until, None, ())
     store.insert_snapshot(tx, head, progress.model_dump(mode="json"))

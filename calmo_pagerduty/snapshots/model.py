@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from calmo_pagerduty.absences.model import Absence
 from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.snapshots.dependency_model import BusinessService, ServiceDependencies
 
 
 class SectionName(StrEnum):
@@ -26,6 +27,8 @@ class SectionName(StrEnum):
     INCIDENTS = "incidents"
     LOG_ENTRIES = "log_entries"
     STANDARDS = "standards"
+    BUSINESS_SERVICES = "business_services"
+    DEPENDENCIES = "dependencies"
 
 
 class SectionState(StrEnum):
@@ -428,6 +431,9 @@ class AccountSnapshot:
     incidents: tuple[Incident, ...] = ()
     log_records: tuple[LogRecord, ...] = ()
     standards: tuple[StandardScore, ...] = field(default=())
+    business_services: tuple[BusinessService, ...] = ()
+    #: Of the services whose dependencies were read.
+    dependencies: tuple[ServiceDependencies, ...] = ()
     #: Who is away, by the calendars that are stored when the snapshot is loaded: they aren't part of what is
     #: stored, so that a removed calendar leaves nothing behind. None: not loaded.
     absences: tuple[Absence, ...] | None = None

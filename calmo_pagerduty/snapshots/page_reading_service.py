@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from calmo_pagerduty.connections.background_client import PAGE_SIZE, BackgroundClient
@@ -29,9 +29,21 @@ from calmo_pagerduty.snapshots.continuing import (
     on_call_question,
     on_calls_by_schedule,
 )
-from calmo_pagerduty.snapshots.model import AccountSnapshot, Schedule, SectionName, SectionState, Team
+from calmo_pagerduty.snapshots.dependency_model import (
+    ServiceDependencies,
+    ServiceKey,
+    ServiceKind,
+)
+from calmo_pagerduty.snapshots.model import (
+    AccountSnapshot,
+    Schedule,
+    SectionName,
+    SectionState,
+    Team,
+)
 from calmo_pagerduty.snapshots.parsing import (
     parse_all,
+    parse_dependency,
     parse_id,
     parse_ids,
     parse_managers,
@@ -46,6 +58,7 @@ from calmo_pagerduty.snapshots.reading import (
     ReadTask,
     add_ids,
     base_of,
+    is_young,
     knows_team_roles,
     without_analytics,
 )
@@ -74,6 +87,8 @@ USING_BASE = (
     ReadKind.SHIFT_SCHEDULES,
     ReadKind.ON_CALLS,
     ReadKind.TEAMS,
+    ReadKind.SERVICES,
+    ReadKind.BUSINESS_SERVICES,
     ReadKind.ANALYTICS_INCIDENTS,
 )
 #: How many ids of a kind one read takes.
@@ -88,7 +103,13 @@ _STATE_OF_REFUSAL: Final[tuple[tuple[type[Refused], SectionState], ...]] = (
     (NotFound, SectionState.FORBIDDEN),
 )
 #: An object that was deleted, or upgraded to the other kind, since its list was read is left out.
-_DETAILS = (ReadKind.LAYER_SCHEDULE_DETAILS, ReadKind.SHIFT_SCHEDULE_DETAILS, ReadKind.TEAM_MEMBERS)
+_DETAILS = (
+    ReadKind.LAYER_SCHEDULE_DETAILS,
+    ReadKind.SHIFT_SCHEDULE_DETAILS,
+    ReadKind.TEAM_MEMBERS,
+    ReadKind.TECHNICAL_DEPENDENCIES,
+    ReadKind.BUSINESS_DEPENDENCIES,
+)
 #: An account without shift-based schedules may not know their address.
 _NONE_THERE = (NotInPlan, NotFound)
 
@@ -125,6 +146,8 @@ class StepReader:
             ReadKind.ON_CALLS: self._continue_schedules,
             ReadKind.TEAM_MEMBERS: self._read_team_roles,
             ReadKind.STANDARDS: self._read_scores,
+            ReadKind.TECHNICAL_DEPENDENCIES: partial(self._read_dependencies, ServiceKind.TECHNICAL),
+            ReadKind.BUSINESS_DEPENDENCIES: partial(self._read_dependencies, ServiceKind.BUSINESS),
         }
 
     @property
@@ -196,11 +219,29 @@ class StepReader:
             case ReadKind.SHIFT_SCHEDULES:
                 self._note_shift_schedules(page.items)
                 return ()
-            case ReadKind.SERVICES if SectionName.STANDARDS not in self._progress.reused:
-                self._add_ids(ReadKind.STANDARDS, ids)
+            case ReadKind.SERVICES:
+                if SectionName.STANDARDS not in self._progress.reused:
+                    self._add_ids(ReadKind.STANDARDS, ids)
+                unread = self._without_young_dependencies(ServiceKind.TECHNICAL, ids)
+                self._add_ids(ReadKind.TECHNICAL_DEPENDENCIES, unread)
+            case ReadKind.BUSINESS_SERVICES:
+                unread = self._without_young_dependencies(ServiceKind.BUSINESS, ids)
+                self._add_ids(ReadKind.BUSINESS_DEPENDENCIES, unread)
             case ReadKind.TEAMS:
                 self._add_ids(ReadKind.TEAM_MEMBERS, self._teams_to_read(ids))
         return parse_all(LISTS[task.kind].parse, page.items)
+
+    def _without_young_dependencies(self, kind: ServiceKind, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the services whose dependencies were never read, or too long ago."""
+        return tuple(
+            service_id
+            for service_id in ids
+            if not is_young(self._dependencies_read_at.get(ServiceKey(kind, service_id)), self._taken_at)
+        )
+
+    @cached_property
+    def _dependencies_read_at(self) -> Mapping[ServiceKey, int]:
+        return {item.service: item.read_at for item in self._before.dependencies} if self._before else {}
 
     def _teams_to_read(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the teams whose roles aren't known."""
@@ -335,6 +376,14 @@ class StepReader:
     async def _read_team_roles(self, ids: tuple[str, ...]) -> list[Any]:
         members, _ = await self._client.list_items(f"/teams/{ids[0]}/members", "members", 10 * PAGE_SIZE)
         return [Team(ids[0], "", manager_ids=parse_managers(members))]
+
+    async def _read_dependencies(self, kind: ServiceKind, ids: tuple[str, ...]) -> list[Any]:
+        answer = await self._client.get(f"/service_dependencies/{kind}s/{ids[0]}")
+        read_at = _now()
+        found = parse_all(
+            lambda item: parse_dependency(item, read_at), as_objects(answer.get("relationships"))
+        )
+        return [ServiceDependencies(ServiceKey(kind, ids[0]), read_at, found)]
 
     async def _read_scores(self, ids: tuple[str, ...]) -> list[Any]:
         answer = await self._client.get("/standards/scores/technical_services", **{"ids[]": ids})

@@ -3,7 +3,8 @@
 Everything is optional: a missing or odd field becomes None or a default, an object without an id becomes
 None. Names are sanitized; addresses of contact methods are never read. Pure.
 Source: PagerDuty's REST API, `GET /escalation_policies`, `/services`, `/users`, `/teams/{id}/members`,
-`/maintenance_windows`, `/standards/scores/technical_services`.
+`/maintenance_windows`, `/standards/scores/technical_services`, `/business_services`,
+`/service_dependencies/technical_services/{id}` and `/business_services/{id}`.
 """
 
 import re
@@ -15,6 +16,12 @@ from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.kernel.json_values import JsonObject, as_object, as_objects
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.pagerduty.webhook_events import MAX_NAME, parse_reference
+from calmo_pagerduty.snapshots.dependency_model import (
+    BusinessService,
+    Dependency,
+    ServiceKey,
+    ServiceKind,
+)
 from calmo_pagerduty.snapshots.model import (
     ContactKind,
     ContactMethod,
@@ -284,6 +291,31 @@ def parse_managers(members: Iterable[JsonObject]) -> tuple[str, ...]:
     """Return the ids of a team's members with the team role `manager`, in order."""
     managers = (parse_id(member.get("user")) for member in members if member.get("role") == _MANAGER)
     return tuple(sorted({manager for manager in managers if manager is not None}))
+
+
+def parse_business_service(item: JsonObject) -> BusinessService | None:
+    service_id = parse_id(item)
+    if service_id is None:
+        return None
+    team_id = parse_id(item.get("team"))
+    teams = (team_id,) if team_id else ()
+    return BusinessService(service_id, parse_name(item, service_id), parse_url(item), teams)
+
+
+def parse_dependency(item: JsonObject, read_at: int) -> Dependency | None:
+    """Return a dependency as it was read; None if it names no two services."""
+    supporting = _service_key(item.get("supporting_service"))
+    dependent = _service_key(item.get("dependent_service"))
+    if supporting is None or dependent is None:
+        return None
+    return Dependency(supporting, dependent, first_seen=read_at, last_seen=read_at)
+
+
+def _service_key(reference: object) -> ServiceKey | None:
+    identity, kind = parse_id(reference), str(as_object(reference).get("type")).removesuffix("_reference")
+    # PagerDuty's REST API also says `service` where it means a technical one.
+    kind = ServiceKind.TECHNICAL if kind == "service" else kind
+    return ServiceKey(ServiceKind(kind), identity) if identity and kind in tuple(ServiceKind) else None
 
 
 def parse_maintenance(item: JsonObject) -> MaintenanceWindow | None:

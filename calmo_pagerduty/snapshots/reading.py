@@ -21,7 +21,8 @@ LOOKBACK = timedelta(days=365)
 RENDERED_BACK, RENDERED_AHEAD = timedelta(days=91), timedelta(days=92)
 #: How long the account's configuration is taken over unread.
 CONFIGURATION_TTL = timedelta(minutes=15)
-#: How long team roles and standards' scores are: they take a request per team, or change seldom.
+#: How long team roles, dependencies and standards' scores are: they take a request per team or service, or
+#: change seldom.
 SLOW_TTL = timedelta(days=7)
 #: PagerDuty writes log entries late.
 LOG_OVERLAP = timedelta(minutes=10)
@@ -47,6 +48,9 @@ class ReadKind(StrEnum):
     TEAM_MEMBERS = "team_members"
     MAINTENANCE = "maintenance"
     STANDARDS = "standards"
+    BUSINESS_SERVICES = "business_services"
+    TECHNICAL_DEPENDENCIES = "technical_dependencies"
+    BUSINESS_DEPENDENCIES = "business_dependencies"
     ANALYTICS_INCIDENTS = "analytics_incidents"
     INCIDENTS = "incidents"
     LOG_ENTRIES = "log_entries"
@@ -65,6 +69,9 @@ SECTION_OF_KIND: Mapping[ReadKind, SectionName] = {
     ReadKind.TEAM_MEMBERS: SectionName.TEAMS,
     ReadKind.MAINTENANCE: SectionName.MAINTENANCE,
     ReadKind.STANDARDS: SectionName.STANDARDS,
+    ReadKind.BUSINESS_SERVICES: SectionName.BUSINESS_SERVICES,
+    ReadKind.TECHNICAL_DEPENDENCIES: SectionName.DEPENDENCIES,
+    ReadKind.BUSINESS_DEPENDENCIES: SectionName.DEPENDENCIES,
     ReadKind.ANALYTICS_INCIDENTS: SectionName.INCIDENTS,
     ReadKind.INCIDENTS: SectionName.INCIDENTS,
     ReadKind.LOG_ENTRIES: SectionName.LOG_ENTRIES,
@@ -77,6 +84,9 @@ CONFIGURATION: Mapping[SectionName, tuple[ReadKind, ...]] = {
     SectionName.USERS: (ReadKind.USERS,),
     SectionName.TEAMS: (ReadKind.TEAMS,),
     SectionName.MAINTENANCE: (ReadKind.MAINTENANCE,),
+    SectionName.BUSINESS_SERVICES: (ReadKind.BUSINESS_SERVICES,),
+    # Their ids are those of the services of both kinds.
+    SectionName.DEPENDENCIES: (),
 }
 #: A section in another state holds nothing.
 USABLE_STATES = (SectionState.COMPLETE, SectionState.PARTIAL)
@@ -191,7 +201,7 @@ def reusable_sections(now: int, base: Base | None, is_fresh: bool) -> tuple[Sect
         return ()
     young = now - base.taken_at < CONFIGURATION_TTL.total_seconds() and not is_fresh
     sections = [name for name in CONFIGURATION if young and name in base.complete]
-    if _is_young(base.times.standards, now) and SectionName.STANDARDS in base.complete:
+    if is_young(base.times.standards, now) and SectionName.STANDARDS in base.complete:
         sections.append(SectionName.STANDARDS)
     return tuple(sections)
 
@@ -221,17 +231,18 @@ def plan_reading(now: int, base: Base | None, is_fresh: bool = False) -> Reading
     )
 
 
+def is_young(read_at: int | None, now: int) -> bool:
+    """Tell whether what takes a request per object was read recently enough to be taken over."""
+    return read_at is not None and now - read_at < SLOW_TTL.total_seconds()
+
+
 def knows_team_roles(progress: ReadingProgress, now: int) -> bool:
     """Tell whether the base's team roles are young enough to be taken over."""
-    return _is_young(progress.base_times.team_members, now)
+    return is_young(progress.base_times.team_members, now)
 
 
 def _kept_time(read_at: int | None, now: int) -> int:
-    return read_at if read_at is not None and _is_young(read_at, now) else now
-
-
-def _is_young(read_at: int | None, now: int) -> bool:
-    return read_at is not None and now - read_at < SLOW_TTL.total_seconds()
+    return read_at if read_at is not None and is_young(read_at, now) else now
 
 
 def _incident_tasks(now: int, base: Base | None) -> list[ReadTask]:

@@ -13,6 +13,7 @@ from calmo_pagerduty.pagerduty.request_builders import analytics_request, get, l
 from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Paging
 from calmo_pagerduty.snapshots.incident_parsing import parse_incident, parse_log_record, parse_raw_incident
 from calmo_pagerduty.snapshots.parsing import (
+    parse_business_service,
     parse_maintenance,
     parse_policy,
     parse_service,
@@ -121,6 +122,9 @@ LISTS: Mapping[ReadKind, ListRead] = {
     ReadKind.TEAMS: ListRead("teams", lambda *_: get("/teams"), parse_team),
     ReadKind.MAINTENANCE: ListRead(
         "maintenance_windows", lambda *_: get("/maintenance_windows", filter="open"), parse_maintenance
+    ),
+    ReadKind.BUSINESS_SERVICES: ListRead(
+        "business_services", lambda *_: get("/business_services"), parse_business_service
     ),
     ReadKind.ANALYTICS_INCIDENTS: ListRead(
         "data", _analytics, parse_raw_incident, Paging.ANALYTICS, ANALYTICS_PAGE_SIZE
