@@ -111,3 +111,22 @@ async def test_a_form_offers_the_account_s_people_and_a_note_half_typed_survives
         selected = await note.evaluate("field => [field.selectionStart, field.selectionEnd]")
         assert selected == [2, 6]
         assert await page.locator("#raw").get_attribute("open") is not None
+
+
+async def test_the_key_a_acknowledges_every_selected_issue(parts: Parts, browser: Browser) -> None:
+    async with (
+        running_system(parts, webhooks=True) as system,
+        running_server(build_app(system.ingress), "127.0.0.1", 0) as address,
+        visiting(browser, address) as visit,
+    ):
+        incidents = [
+            await system.page(title) for title in ("Basket is slow", "Search is down", "Ads are old")
+        ]
+        await visit.sign_in(key_of(system, "Alice"), "/dashboard/issues")
+        visit.page.set_default_timeout(ANSWER * 1000)
+        await expect(visit.page.locator("#live")).to_have_attribute("data-state", "live")
+        for key in ("j", "x", "j", "x", "a"):
+            await visit.page.keyboard.press(key)
+        await expect(visit.page.locator(".message")).to_have_count(2)
+        states = [system.account.incident(incident).status for incident in incidents]
+        assert states == ["triggered", "acknowledged", "acknowledged"]

@@ -136,9 +136,14 @@ async def test_new_rows_are_announced_and_wait(site: DashboardSite, visit: Visit
     news = visit.page.locator(".news")
     await expect(news).to_have_text("2 new: show")
     await expect(visit.page.locator("#announcer")).to_contain_text("new")
+    # Only a new critical issue interrupts a reader at once.
+    await expect(visit.page.locator("#alarm")).to_be_empty()
+    await site.an_issue(webhook, "Everything is down", 0, priority_name="P1")
+    alarm = visit.page.locator("#alarm[aria-live=assertive]")
+    await expect(alarm).to_have_text("New critical issue: Everything is down")
     assert await visit.page.locator(".row-link").all_inner_texts() == before
     await news.click()
-    await expect(visit.page.locator(".row-link").first).to_have_text("Second news")
+    await expect(visit.page.locator(".row-link").first).to_have_text("Everything is down")
 
 
 async def test_half_typed_text_survives_changes(site: DashboardSite, visit: Visit) -> None:

@@ -1,9 +1,10 @@
 """Now: what waits for a decision, and whether what is shown can be trusted."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
 from calmo_pagerduty.tool_calls.model import CallState
@@ -40,12 +41,18 @@ async def test_what_waits_and_what_to_trust_stand_on_now(
     site: DashboardSite, waiting_call: str, browser: Browser
 ) -> None:
     async with visiting(browser, site.address) as visit:
+        await visit.page.clock.install()
         await visit.sign_in(site.a_key(person="PUSER1"))
         text = await visit.page.locator("main").inner_text()
         assert "Waiting for your decision" in text and "create_incident" in text
         for about in ("Webhooks", "Last delivery", "Compared with PagerDuty", "Temporal"):
             assert about in text
         assert await visit.looks_wrong("now-decisions") == []
+        # Times count down by themselves.
+        expiry = visit.page.locator(".decisions li")
+        await expect(expiry).to_contain_text("expires in 59 min")
+        await visit.page.clock.fast_forward("30:00")
+        await expect(expiry).to_contain_text(re.compile(r"expires in 2[89] min"))
 
 
 async def test_now_says_nothing_of_what_a_caller_may_not_read(site: DashboardSite, waiting_call: str) -> None:

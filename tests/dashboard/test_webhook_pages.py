@@ -97,6 +97,20 @@ async def test_the_fault_of_a_captured_delivery_is_named(site: DashboardSite, ke
         assert words in answer.text
 
 
+async def test_a_test_from_end_to_end_says_that_it_runs(
+    site: DashboardSite, key: str, webhook: str, browser: Browser
+) -> None:
+    async with visiting(browser, site.address) as visit:
+        await visit.sign_in(key, f"/dashboard/webhooks/{webhook}")
+        # An answer that keeps the page, as long as the real one is awaited.
+        await visit.page.route("**/test", lambda route: route.fulfill(status=204))
+        running = visit.page.get_by_text("Testing: nine steps")
+        await expect(running).to_be_hidden()
+        await visit.page.get_by_role("button", name="Test it from end to end").click()
+        await expect(running).to_be_visible()
+        await expect(running.get_by_role("progressbar")).to_be_visible()
+
+
 async def test_a_webhook_is_paused_resumed_and_deleted(site: DashboardSite, key: str, webhook: str) -> None:
     session = await site.session(key)
     doomed = webhook_handle(site.webhook(name="doomed"))
