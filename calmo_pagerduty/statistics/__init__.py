@@ -1,1 +1,1 @@
-"""Statistics in plain Python and NumPy: survival, rates, proportions, fairness. Pure."""
+"""Statistics in plain Python and NumPy: survival, rates, trends, counts, proportions, fairness. Pure."""

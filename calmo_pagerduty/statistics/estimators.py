@@ -81,3 +81,16 @@ def benjamini_hochberg_threshold(chances: Sequence[float], level: float) -> floa
     ranked = sorted(chances)
     passed = [chance for rank, chance in enumerate(ranked, 1) if chance <= level * rank / len(ranked)]
     return passed[-1] if passed else -1.0
+
+
+def benjamini_hochberg_adjusted(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Return p-values adjusted by Benjamini and Hochberg, in the same order: the false discovery rate at
+    which each would just count. Source and scipy: as above, `false_discovery_control(p_values)`.
+    """
+    order = sorted(range(len(p_values)), key=lambda index: (p_values[index], index))
+    adjusted, smallest = [1.0] * len(p_values), 1.0
+    for rank in range(len(order), 0, -1):
+        index = order[rank - 1]
+        smallest = min(smallest, p_values[index] * len(p_values) / rank)
+        adjusted[index] = smallest
+    return tuple(adjusted)
