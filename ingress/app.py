@@ -40,6 +40,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     rows: list[EndpointRow] = [
         webhook_endpoint(ingress.webhook_receiver),
         *ingress.issues.endpoints(),
+        *ingress.replays.endpoints(),
         *ingress.actions.endpoints(),
         *ingress.contexts.endpoints(),
         *ingress.deliveries.endpoints(),

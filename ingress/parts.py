@@ -34,6 +34,7 @@ from ingress.incidents.action_endpoints import ActionEndpoints
 from ingress.incidents.action_sender import ActionSender
 from ingress.incidents.action_service import ActionService
 from ingress.incidents.endpoints import IssueEndpoints
+from ingress.incidents.replay_endpoints import ReplayEndpoints
 from ingress.mcp.endpoint import McpEndpoint
 from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
@@ -120,6 +121,9 @@ class Ingress:
         database, temporal, queue = services.database, services.temporal, services.settings.task_queue
         public = services.settings.public_address
         self.issues = IssueEndpoints(database, links)
+        self.replays = ReplayEndpoints(
+            database, services.settings.complete_after, services.settings.gather_context
+        )
         self.actions = ActionEndpoints(database, self.action_service, links)
         self.contexts = ContextEndpoints(database, self.tool_call_dispatcher, temporal, queue, links)
         self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)

@@ -201,3 +201,30 @@ def _response(response: Json, goal: str) -> Text:
 
 def _in_table(text: str) -> str:
     return format_table_instant(datetime.fromisoformat(text))
+
+
+def replay_view(replay: Json) -> Group:
+    """Return the steps of an incident's replay, with what they changed."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("delivery", "happened (UTC)", "event", "outcome", "state after", "why", "did"):
+        table.add_column(name, overflow="fold", no_wrap=name != "why")
+    for step in replay["steps"]:
+        after = step["after"]
+        table.add_row(
+            str(step["seq"]),
+            _in_table(step["occurred_at"]) if step["occurred_at"] else "-",
+            Text(sanitize_text((step["event_type"] or "?").removeprefix("incident."))),
+            Text(step["outcome"], style="" if step["outcome"] == "set state" else "dim"),
+            Text(f"{after['status']}, {after['severity']}", style=STATUS_STYLE.get(after["status"], "")),
+            Text(sanitize_text(step["reason"])),
+            Text("; ".join(step["effects"])),
+        )
+    lines: list[RenderableType] = [table]
+    if replay["missing"]:
+        lines.append(
+            Text(f"{len(replay['missing'])} events of the timeline are no longer stored as deliveries.")
+        )
+    for step in replay["steps"]:
+        if step["agrees"] is False:
+            lines.append(Text(f"Delivery {step['seq']} was decided otherwise then.", style="bold red"))
+    return Group(*lines)

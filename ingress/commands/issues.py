@@ -11,7 +11,13 @@ from calmo_pagerduty.clients.requests import ApiProblem, Json, issue_action
 from calmo_pagerduty.incidents.action_names import Action
 from ingress.commands.console import new_console
 from ingress.commands.instances import client_of
-from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
+from ingress.commands.issue_view import (
+    action_view,
+    change_line,
+    issue_table,
+    issue_with_timeline,
+    replay_view,
+)
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
 from ingress.commands.pairs import parse_pairs
@@ -89,6 +95,18 @@ def show(
         return
     for shown_issue in shown_issues:
         new_console().print(issue_with_timeline(shown_issue))
+
+
+@app.command()
+def replay(
+    issue: Annotated[str, typer.Argument(help="An issue's id, or a PagerDuty incident's id")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Play an incident again from its deliveries: each decision of its workflow, and why. Sends nothing."""
+    client = client_of(data_dir)
+    for issue_id in _issue_ids(client, issue):
+        emit(client.get(f"/api/issues/{issue_id}/replay"), as_json, replay_view)
 
 
 @app.command()

@@ -33,6 +33,7 @@ from ingress.dashboard.pages import (
     deliveries,
     drills,
     findings,
+    incident_replay,
     issue,
     issues,
     keys,
@@ -65,6 +66,7 @@ PAGES: Sequence[Page] = (
     *now.PAGES,
     *issues.PAGES,
     *issue.PAGES,
+    *incident_replay.PAGES,
     # Before the pages of a schedule and of a policy, whose addresses these would be too.
     *schedules.PAGES[:1],
     *what_if.PAGES,

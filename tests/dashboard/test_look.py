@@ -41,3 +41,5 @@ async def test_pages_look_right(site: DashboardSite, key: str, browser: Browser)
         await visit.page.locator(".row-link").first.click()
         await visit.page.wait_for_url("**/issues/iss*")
         assert await visit.looks_wrong("issue") == []
+        await visit.goto(f"{visit.page.url}/replay")
+        assert await visit.looks_wrong("incident-replay") == []

@@ -74,6 +74,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/issues/events": (Lists(after="0"),),
     "GET /api/issues/{id}": (Named("issue"),),
     "GET /api/issues/{id}/actions": (Named("issue"),),
+    "GET /api/issues/{id}/replay": (Named("issue"),),
     "POST /api/issues/{id}/actions": (Named("issue", body=lambda w: {"action": "resolve"}),),
     "GET /api/issues/{id}/context": (Named("issue"),),
     "GET /api/issues/{id}/context/versions": (Named("issue"),),
