@@ -63,6 +63,18 @@ DEFINITIONS: Mapping[str, Definition] = {
         " and what the best possible schedule would reach. Proposals only; nothing is changed.",
         "exhaustive search of moves and a mixed-integer optimum (HiGHS), on PagerDuty's rendered schedules",
     ),
+    "trends": Definition(
+        "Trends",
+        "Whether a service's incidents come more often, at a false discovery rate of 5 % over all services;"
+        " no trend is an answer. A forecast is shown only if it beat simple ones in back-tests.",
+        "Laplace, MIL-HDBK-189 and Pitman's tests, CUSUM, rolling-origin forecasts; PagerDuty's incidents",
+    ),
+    "capacity": Definition(
+        "Capacity",
+        "Incidents and engaged hours of services and teams, and each policy's incidents per shift of"
+        " twelve hours beside the limit of two: when it will be reached, with an interval, or no trend.",
+        "Google's SRE book, chapter 11; Garwood's interval; PagerDuty's incidents and log entries",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from calmo_pagerduty.escalation import lint as escalation, response_analysis as 
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.scheduling import analysis as scheduling
 from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.trends import analysis as trends
 from calmo_pagerduty.workload import analysis as workload
 
 
@@ -35,5 +36,7 @@ ANALYSES: Final[Mapping[str, Analyse]] = MappingProxyType(
         response.ANALYSIS: response.analyse,
         workload.ANALYSIS: workload.analyse,
         scheduling.ANALYSIS: scheduling.analyse,
+        trends.TRENDS: trends.analyse_trends,
+        trends.CAPACITY: trends.analyse_capacity,
     }
 )

@@ -22,7 +22,8 @@ _POISSON = 1 + 1e-9
 class Dispersion:
     """How uneven counts are. `ratio` is variance / mean, at least 1; 1 unless the test rejects Poisson's.
 
-    `statistic` is Fisher's Σ (x - mean)² / mean, χ² with `counts` - 1 degrees of freedom for Poisson counts.
+    `statistic` is Fisher's Σ (x - mean)² / mean, χ² with `counts` - 1 degrees of freedom for Poisson
+    counts; around fitted means, `counts` is one more than those degrees.
     """
 
     statistic: float
@@ -44,6 +45,18 @@ def dispersion_of(counts: Sequence[int]) -> Dispersion | None:
     statistic, p_value = tested
     ratio = statistic / (len(counts) - 1) if p_value < DISPERSION_LEVEL else 1.0
     return Dispersion(statistic, p_value, max(1.0, ratio), len(counts))
+
+
+def dispersion_around(residuals: float, freedom: int) -> Dispersion:
+    """Return how uneven counts are around fitted means; `residuals` is Pearson's Σ (x - mean)² / mean.
+
+    A growing rate alone doesn't make counts overdispersed then.
+    """
+    from scipy.special import gammaincc  # noqa: PLC0415 (seconds that a command starts without)
+
+    p_value = float(gammaincc(freedom / 2, residuals / 2))
+    ratio = residuals / freedom if p_value < DISPERSION_LEVEL else 1.0
+    return Dispersion(residuals, p_value, max(1.0, ratio), freedom + 1)
 
 
 @dataclass(frozen=True, slots=True)

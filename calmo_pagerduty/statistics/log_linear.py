@@ -26,7 +26,8 @@ class Growth:
     middle: float
     level_error: float
     slope_error: float
-    dispersion: float
+    #: Pearson's Σ (x - mean)² / mean, on two degrees of freedom fewer than counts.
+    residuals: float
 
     def rate(self, index: float) -> float:
         return math.exp(min(700.0, self.level + self.slope * (index - self.middle)))
@@ -80,7 +81,7 @@ def fit_growth(counts: Sequence[int]) -> Growth | None:
     pearson = math.fsum((count - mean) ** 2 / mean for count, mean in zip(counts, means, strict=True))
     dispersion = max(1.0, pearson / (number - 2))
     return Growth(
-        level, slope, middle, math.sqrt(dispersion / weight), math.sqrt(dispersion / squares), dispersion
+        level, slope, middle, math.sqrt(dispersion / weight), math.sqrt(dispersion / squares), pearson
     )
 
 
