@@ -75,6 +75,13 @@ DEFINITIONS: Mapping[str, Definition] = {
         " twelve hours beside the limit of two: when it will be reached, with an interval, or no trend.",
         "Google's SRE book, chapter 11; Garwood's interval; PagerDuty's incidents and log entries",
     ),
+    "dependencies": Definition(
+        "Service dependencies",
+        "Which services depend on which, and what took business services down: the union of the times in"
+        " which anything they depend on had an open high-urgency incident. A single point of failure is a"
+        " service through which alone others reach a business service.",
+        "PagerDuty's service dependencies and incidents; dominators of the graph",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from calmo_pagerduty.coverage import analysis as coverage, readiness_analysis as readiness
+from calmo_pagerduty.dependencies import analysis as dependencies
 from calmo_pagerduty.escalation import lint as escalation, response_analysis as response
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.scheduling import analysis as scheduling
@@ -38,5 +39,6 @@ ANALYSES: Final[Mapping[str, Analyse]] = MappingProxyType(
         scheduling.ANALYSIS: scheduling.analyse,
         trends.TRENDS: trends.analyse_trends,
         trends.CAPACITY: trends.analyse_capacity,
+        dependencies.ANALYSIS: dependencies.analyse,
     }
 )

@@ -5,6 +5,7 @@ Source: PagerDuty's REST API, `GET /business_services` and `/service_dependencie
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ServiceKind(StrEnum):
@@ -14,8 +15,7 @@ class ServiceKind(StrEnum):
     BUSINESS = "business_service"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ServiceKey:
+class ServiceKey(NamedTuple):
     """Names a service of either kind. As a text: `business_service:PABC`."""
 
     kind: ServiceKind
