@@ -57,6 +57,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.absences.endpoints(),
         *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
+        *ingress.dependencies.endpoints(),
         *ingress.drills.endpoints(),
         *ingress.workload.endpoints(),
         *ingress.workload_settings.endpoints(),

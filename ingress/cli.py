@@ -46,6 +46,8 @@ COMMANDS = (
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
     ("oncall", "ingress.commands.oncall:app",
      "Run the on-call analyses, and show their runs and snapshots."),
+    ("dependencies", "ingress.commands.dependencies:app",
+     "Which services depend on which, what is critical, and what fails alone."),
     ("escalation", "ingress.commands.escalation:app",
      "Simulate incidents, lint escalation policies, see answers, hold drills."),
     ("findings", "ingress.commands.findings:app",

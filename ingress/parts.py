@@ -20,6 +20,7 @@ from ingress.coverage.endpoints import CoverageEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
+from ingress.dependencies.endpoints import DependencyEndpoints
 from ingress.escalation.drill_endpoints import DrillEndpoints
 from ingress.escalation.drill_sweeper import DrillSweeper
 from ingress.escalation.endpoints import EscalationEndpoints
@@ -138,6 +139,7 @@ class Ingress:
         self.absences = AbsenceEndpoints(database, services.absence_service, services.snapshot_reader)
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
+        self.dependencies = DependencyEndpoints(database, services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.drills = DrillEndpoints(
             database,

@@ -1,17 +1,20 @@
 """The report as JSON: times are ISO 8601 in UTC, durations hours, shares from 0 to 1. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+from calmo_pagerduty.dependencies.graph import ServiceGraph, graph_of
 from calmo_pagerduty.dependencies.impact import BusinessImpact
 from calmo_pagerduty.dependencies.report import DependencyReport
 from calmo_pagerduty.dependencies.single_points import SinglePoint
 from calmo_pagerduty.dependencies.undeclared import ProposedDependency
+from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.json_values import JsonObject
-from calmo_pagerduty.snapshots.dependency_model import (
-    ServiceKey,
-)
+from calmo_pagerduty.snapshots.dependency_model import Dependency, ServiceKey
+from calmo_pagerduty.snapshots.model import AccountSnapshot
 
 MAX_LISTED = 50
+MAX_CHANGES = 500
 
 
 def hours(seconds: int) -> float:
@@ -126,6 +129,46 @@ def proposal_document(report: DependencyReport, proposal: ProposedDependency) ->
         "began_first": proposal.began_first,
         "incidents": [list(pair) for pair in proposal.pairs[:MAX_LISTED]],
     }
+
+
+def changes_document(snapshot: AccountSnapshot) -> list[JsonObject]:
+    """Return dependencies that came or went after the first reading, the newest first.
+
+    Each happened after the reading `after` and by the reading `by`.
+    """
+    graph = graph_of(snapshot)
+    found: list[tuple[int, int | None, str, Dependency]] = []
+    for edge in (edge for item in snapshot.dependencies for edge in item.supports):
+        if edge.absent_at is not None:
+            found.append((edge.first_seen, edge.absent_at, "added", edge))
+        if edge.gone_at is not None:
+            found.append((edge.gone_at, edge.last_seen, "removed", edge))
+    found.sort(key=lambda change: (-change[0], change[2], change[3].ends))
+    return [
+        {
+            "what": what,
+            "supporting": _end(graph, edge.supporting),
+            "dependent": _end(graph, edge.dependent),
+            "after": _text_of(after),
+            "by": _text_of(by),
+        }
+        for by, after, what, edge in found[:MAX_CHANGES]
+    ]
+
+
+def _end(graph: ServiceGraph, key: ServiceKey) -> JsonObject:
+    node = graph.nodes.get(key)
+    return {"key": str(key), "id": key.id, "kind": key.kind.value, "name": node.name if node else key.id}
+
+
+def _text_of(at: int | None) -> str | None:
+    return None if at is None else format_instant(datetime.fromtimestamp(at, UTC))
+
+
+def services_text(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def services_named(report: DependencyReport, keys: Iterable[ServiceKey]) -> str:

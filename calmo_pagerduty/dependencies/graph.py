@@ -158,6 +158,17 @@ def search(graph: ServiceGraph, text: str) -> tuple[ServiceKey, ...]:
     )
 
 
+def find_service(graph: ServiceGraph, text: str) -> ServiceKey | None:
+    """Return the service of this `KIND:ID`, id or name; a technical one rather than a business one."""
+    wanted = text.strip()
+    found = [
+        key
+        for key, node in graph.nodes.items()
+        if wanted in (str(key), key.id) or wanted.casefold() == node.name.casefold()
+    ]
+    return max(found, key=lambda key: (str(key) == wanted, key.id == wanted, key.kind), default=None)
+
+
 def of_teams(graph: ServiceGraph, team_ids: Iterable[str]) -> ServiceGraph:
     """Return the teams' services, and the services next to them."""
     wanted = set(team_ids)

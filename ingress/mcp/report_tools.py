@@ -13,6 +13,7 @@ from calmo_pagerduty.tools.classes import Category
 from ingress.api.endpoints import NoInput
 from ingress.api.models import Model
 from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
+from ingress.dependencies.models import MapQuery, ReportQuery
 from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
@@ -100,6 +101,52 @@ WORKLOAD_TOOLS: Sequence[ReportTool] = (
         Category.ON_CALL,
         "List requests for cover",
         "Lists who was asked to cover a time on call, why, and how it ended.",
+    ),
+)
+DEPENDENCY_TOOLS: Sequence[ReportTool] = (
+    ReportTool(
+        "get_service_map",
+        "GET",
+        f"{CONNECTION_PATH}/dependencies/map",
+        MapQuery,
+        FINDINGS_READ,
+        Category.SERVICES,
+        "Show the map of services",
+        "Shows which services depend on which, with open incidents, the worst priority and how many failed"
+        " services lie below each; cycles, and services without dependencies. Ask for a part with focus and"
+        " hops, team or text; at shows a past moment.",
+    ),
+    ReportTool(
+        "get_critical_services",
+        "GET",
+        f"{CONNECTION_PATH}/dependencies/critical",
+        ReportQuery,
+        FINDINGS_READ,
+        Category.SERVICES,
+        "Show what is critical",
+        "Shows for each business service the hours of impact, who contributed, the critical chain, and what"
+        " bringing a service to 99.95 % would gain.",
+    ),
+    ReportTool(
+        "list_single_points_of_failure",
+        "GET",
+        f"{CONNECTION_PATH}/dependencies/single-points",
+        ReportQuery,
+        FINDINGS_READ,
+        Category.SERVICES,
+        "List single points of failure",
+        "Lists services through which alone others reach a business service, those with most hours first.",
+    ),
+    ReportTool(
+        "list_undeclared_dependencies",
+        "GET",
+        f"{CONNECTION_PATH}/dependencies/undeclared",
+        ReportQuery,
+        FINDINGS_READ,
+        Category.SERVICES,
+        "List undeclared dependencies",
+        "Lists services whose incidents begin together more often than by chance, with p, the false discovery"
+        " rate and the incidents. Whether one depends on the other is for a person to say.",
     ),
 )
 RUN_TOOLS: Sequence[ReportTool] = (
@@ -284,6 +331,7 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         " has a draft. Nothing changes until apply_schedule_draft is called with it and approved.",
     ),
     *WORKLOAD_TOOLS,
+    *DEPENDENCY_TOOLS,
 )
 REPORT_TOOL_BY_NAME: Mapping[str, ReportTool] = {tool.name: tool for tool in REPORT_TOOLS}
 #: By the name of the tool.

@@ -10,6 +10,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.access.permissions import CONNECTIONS_READ, FINDINGS_READ, ISSUES_READ
+from calmo_pagerduty.snapshots.dependency_model import (
+    BusinessService,
+    Dependency,
+    ServiceDependencies,
+    ServiceKey,
+    ServiceKind,
+)
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Schedule, ScheduleKind, User
 from ingress.dashboard.pages.reports import ENDINGS, REPORTS
 from tests.support.browser import visiting
@@ -24,6 +31,7 @@ PAGES = (
     "policies/PPOL?service=PSHOP",
     "services",
     "services/PSHOP",
+    "services/map",
     "reports",
     "reports/workload",
     "analyses",
@@ -42,6 +50,10 @@ def a_company() -> AccountSnapshot:
     )
     shop = replace(ada_schedule(), entries=turns, team_ids=("PTEAM",))
     odd = Schedule("PODD", HOSTILE, None, ScheduleKind.LAYERS, "Asia/Tokyo", entries=())
+    basket, buying = (
+        ServiceKey(ServiceKind.TECHNICAL, "PSHOP"),
+        ServiceKey(ServiceKind.BUSINESS, "PBUY"),
+    )
     ben = User("PBEN", "Ben", None, "Asia/Tokyo", role="user", team_ids=("PTEAM",))
     return small_snapshot(
         taken_at=now - 3600,
@@ -49,6 +61,8 @@ def a_company() -> AccountSnapshot:
         rendered_until=now + 92 * DAY,
         schedules=(shop, odd),
         users=(ada(), ben),
+        business_services=(BusinessService("PBUY", HOSTILE),),
+        dependencies=(ServiceDependencies(basket, now, (Dependency(basket, buying, now, now),)),),
     )
 
 

@@ -164,6 +164,15 @@ def check_table(checks: list[JsonObject]) -> Table[JsonObject]:
 
 
 PAGES = (
-    Page("/services", "Services", FINDINGS_READ, show_list, "services", menu="Services", key="v"),
+    Page(
+        "/services",
+        "Services",
+        FINDINGS_READ,
+        show_list,
+        "services",
+        menu="Services",
+        key="v",
+        tab="Services",
+    ),
     Page("/services/{service}", "Service", FINDINGS_READ, show_service, "service"),
 )
