@@ -17,7 +17,7 @@ from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.every_event_scenario import EVERY_EVENT
 from pagerduty_simulator.scenarios import Scenario, play
-from pagerduty_simulator.serve_command import serve
+from pagerduty_simulator.serve_command import FROM_STDIN, serve
 from pagerduty_simulator.shop import online_shop
 from pagerduty_simulator.webhook_sender import WebhookSender
 
@@ -95,7 +95,9 @@ def _secret(from_stdin: bool) -> str:
 def simulate(
     context: typer.Context,
     *,
-    url: Annotated[str, typer.Option(help="The address of the webhook.", show_default=False)] = "",
+    url: Annotated[
+        str, typer.Option(help="The webhook's address; - reads it from stdin.", show_default=False)
+    ] = "",
     scenario: Annotated[str, typer.Option(help=f"One of: {', '.join(SCENARIOS)}.")] = DEMO.name,
     speed: Annotated[float, typer.Option(min=0.001, help="The factor that speeds up the scenario.")] = 1.0,
     secret_stdin: Annotated[
@@ -115,6 +117,8 @@ def simulate(
         return
     if scenario not in SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}; the scenarios are: {', '.join(SCENARIOS)}")
+    if url == FROM_STDIN:
+        url = sys.stdin.readline().strip()
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("--url begins with http:// or https://")
     secret = _secret(secret_stdin)

@@ -27,6 +27,8 @@ from pagerduty_simulator.scenarios import play
 TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
 SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
 BIG: Final = "big"
+#: A webhook's address is as good as a key to it, and every user of the machine can read arguments.
+FROM_STDIN: Final = "-"
 _PACK_NAMES: Final = (*PACKS, *ON_CALL_PACKS, BIG)
 #: Real seconds between runs of the scheduled steps.
 _TICK_SECONDS: Final = 0.5
@@ -125,7 +127,10 @@ def serve(
     latency_ms: Annotated[
         int, typer.Option(min=0, help="The least time of each response, in real time.")
     ] = 0,
-    webhook_url: Annotated[str, typer.Option(help="A webhook that gets all events.")] = "",
+    webhook_url: Annotated[
+        str,
+        typer.Option(help="A webhook that gets all events; - reads it from the next line of stdin."),
+    ] = "",
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read the webhook's secret from the next line of stdin.")
     ] = False,
@@ -136,6 +141,8 @@ def serve(
     if demo and pack:
         raise typer.BadParameter("--demo is played on the shop, not on a pack")
     token = _read("token", TOKEN_VARIABLE, token_stdin)
+    if webhook_url == FROM_STDIN:
+        webhook_url = sys.stdin.readline().strip()
     webhook = (webhook_url, _read("secret", SECRET_VARIABLE, secret_stdin)) if webhook_url else None
     chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     initial_events: tuple[Event, ...] = ()

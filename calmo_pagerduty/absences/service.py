@@ -60,7 +60,7 @@ class AbsenceService:
             store.upsert_calendar(tx, calendar)
             _audit(tx, principal, connection, "absence calendar imported", now)
 
-        await self._database.write(write)
+        await self._database.write(write, seen_by=principal.visibility)
         return calendar
 
     async def list_calendars(self, principal: Principal, connection_id: str) -> tuple[AbsenceCalendar, ...]:
@@ -80,7 +80,7 @@ class AbsenceService:
                 _audit(tx, principal, connection, "absence calendar removed", now)
             return is_removed
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
 
 def _audit(

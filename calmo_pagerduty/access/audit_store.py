@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from calmo_pagerduty.access.audit_links import GENESIS, row_fault, row_hash
 from calmo_pagerduty.access.audit_segment_store import verify_segments
 from calmo_pagerduty.db.encryption import Keyring
-from calmo_pagerduty.db.statements import lock_audit_order
+from calmo_pagerduty.db.statements import all_in_sight, lock_audit_order
 from calmo_pagerduty.db.tables import audit
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
@@ -68,7 +68,8 @@ def insert_audit_row(tx: Transaction, scope: str, at: datetime, record: Mapping[
 def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
     """Append records to the chain, in this order."""
     lock_audit_order(tx)
-    last = tx.execute(_LAST).one_or_none()
+    with all_in_sight(tx):  # the chain is of all scopes, and its last row of any
+        last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
     for entry in new:

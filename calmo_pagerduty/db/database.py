@@ -18,7 +18,7 @@ from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.db.server_limits import VANISHED_SERVER, answer_seconds, session_options
-from calmo_pagerduty.db.statements import restrict_visibility
+from calmo_pagerduty.db.statements import restrict_visibility, run_restricted
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
@@ -116,15 +116,19 @@ class Database:
         finally:
             engine.dispose()
 
-    async def write(self, work: Callable[[Transaction], T], durable: bool = True) -> T:
+    async def write(
+        self, work: Callable[[Transaction], T], durable: bool = True, seen_by: Visibility = EVERYTHING
+    ) -> T:
         """Run `work` in a transaction and commit it. `work` may run twice.
+
+        On PostgreSQL, row-level security lets it neither see nor write rows outside `seen_by`.
 
         If not `durable`, a crash of the database server or of the machine may lose it again, until a later
         durable commit. That is for what is derived from other rows, or can be read from PagerDuty again.
         Raises StoreUnavailable, RowRefused.
         """
         try:
-            return await self._writer.submit(work, durable)
+            return await self._writer.submit(_as_writer(work, seen_by), durable)
         except SQLAlchemyError as error:
             raise _translate(error) from error
 
@@ -159,6 +163,10 @@ class Database:
         self._readers.shutdown()
         self._writing.dispose()
         self._reading.dispose()
+
+
+def _as_writer(work: Callable[[Transaction], T], seen_by: Visibility) -> Callable[[Transaction], T]:
+    return work if seen_by.everything else lambda tx: run_restricted(tx, work, seen_by)
 
 
 def _translate(error: SQLAlchemyError) -> StoreUnavailable | RowRefused:

@@ -1,7 +1,10 @@
 """Statements that differ between SQLite and PostgreSQL."""
 
 import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +18,11 @@ _CHANGES_LOCK = 7_205_759_405
 #: and for appending to the audit chain.
 _AUDIT_LOCK = 7_205_759_406
 _CONTENDED = "contended"
+_RESTRICTED = "restricted"
 _RESTRICT_VISIBILITY = text("SELECT set_config('calmo.scopes', :scopes, true)")
+
+
+T = TypeVar("T")
 
 
 def insert_or_ignore(tx: Transaction, table: Table) -> Insert:
@@ -90,3 +97,34 @@ def restrict_visibility(tx: Transaction, visibility: Visibility) -> None:
     if tx.dialect.name == "postgresql" and not visibility.everything:
         scopes = ",".join(str(scope) for scope in visibility.scopes) or ","
         tx.execute(_RESTRICT_VISIBILITY, {"scopes": scopes})
+        tx.info[_RESTRICTED] = tx.get_transaction(), scopes
+
+
+def run_restricted(tx: Transaction, work: Callable[[Transaction], T], visibility: Visibility) -> T:
+    """Run `work` with only these scopes in sight, and lift that again: others use the transaction after it.
+
+    If `work` raises, the transaction ends, and the restriction with it.
+    """
+    restrict_visibility(tx, visibility)
+    result = work(tx)
+    if _restriction_of(tx) is not None:
+        tx.execute(_RESTRICT_VISIBILITY, {"scopes": ""})
+        del tx.info[_RESTRICTED]
+    return result
+
+
+@contextmanager
+def all_in_sight(tx: Transaction) -> Iterator[None]:
+    """Lift the restriction to some scopes for the statements of the block: for what all scopes share."""
+    scopes = _restriction_of(tx)
+    if scopes is None:
+        yield
+        return
+    tx.execute(_RESTRICT_VISIBILITY, {"scopes": ""})
+    yield
+    tx.execute(_RESTRICT_VISIBILITY, {"scopes": scopes})
+
+
+def _restriction_of(tx: Transaction) -> str | None:
+    transaction, scopes = tx.info.get(_RESTRICTED, (None, None))
+    return scopes if transaction is tx.get_transaction() else None

@@ -33,7 +33,10 @@ class FindingDecisionService:
         StoreUnavailable.
         """
         now = datetime.now(UTC)
-        return await self._database.write(lambda tx: decide(tx, principal, finding_id, trigger, reason, now))
+        return await self._database.write(
+            lambda tx: decide(tx, principal, finding_id, trigger, reason, now),
+            seen_by=principal.visibility,
+        )
 
 
 def decide(

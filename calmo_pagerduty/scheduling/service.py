@@ -145,7 +145,7 @@ class ScenarioService:
                 raise TooManyScenarios(f"there are {MAX_SCENARIOS} scenarios already: delete some first")
             store.insert_scenario(tx, saved)
 
-        await self._database.write(write)
+        await self._database.write(write, seen_by=reader.visibility)
         return Rerun(saved, answer.document, answer.rows, True)
 
     async def list_saved(self, reader: Reader, connection_id: str) -> tuple[SavedScenario, ...]:
@@ -166,9 +166,11 @@ class ScenarioService:
         answer = await self._compute(snapshot, saved.scenario, saved.now, reader.persons, saved.settings)
         return Rerun(saved, answer.document, answer.rows, answer.sha256 == saved.result_sha256)
 
-    async def delete(self, connection_id: str, scenario_id: str) -> bool:
+    async def delete(self, reader: Reader, connection_id: str, scenario_id: str) -> bool:
         """Return whether there was one. The caller has checked that the connection may be seen."""
-        return await self._database.write(lambda tx: store.delete_scenario(tx, connection_id, scenario_id))
+        return await self._database.write(
+            lambda tx: store.delete_scenario(tx, connection_id, scenario_id), seen_by=reader.visibility
+        )
 
     async def _compute(
         self,

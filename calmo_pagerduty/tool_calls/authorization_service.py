@@ -134,7 +134,8 @@ class ToolAuthorizer:
         now = datetime.now(UTC)
         try:
             return await self._database.write(
-                lambda tx: _insert_call(tx, admission, idempotency_key, now, keep_with)
+                lambda tx: _insert_call(tx, admission, idempotency_key, now, keep_with),
+                seen_by=admission.caller.visibility,
             )
         except CapReached:
             await self.audit(admission, "cap reached", timedelta())

@@ -219,7 +219,7 @@ class CoverService:
             created_at=now,
             expires_at=min(now + ASKED_FOR, _utc(span.end)),
         )
-        await self._database.write(lambda tx: store.insert_request(tx, request))
+        await self._database.write(lambda tx: store.insert_request(tx, request), seen_by=principal.visibility)
         return request
 
     async def accept(
@@ -262,7 +262,7 @@ class CoverService:
                 raise CoverRefused("another answer closed the request before")
             return after
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def get(self, principal: Principal, request_id: str) -> CoverRequest | None:
         return await self._database.read(

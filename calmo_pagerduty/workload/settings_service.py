@@ -50,7 +50,7 @@ class WorkloadSettingsService:
             _audit(tx, principal, scope, connection_id, "workload settings drafted", now)
             return queries.get_settings(tx, principal.visibility, connection_id)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def publish(self, principal: Principal, connection_id: str, scope: str) -> StoredSettings:
         """Put the draft in force. Raises NotPublished."""
@@ -65,7 +65,7 @@ class WorkloadSettingsService:
             _audit(tx, principal, scope, connection_id, "workload settings published", now)
             return queries.get_settings(tx, principal.visibility, connection_id)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
 
 def _audit(

@@ -7,11 +7,15 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import Issue, IssueOrigin
-from calmo_pagerduty.kernel.id_patterns import ISSUE_ID
+from calmo_pagerduty.incidents.queries import IssueFilter
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID, ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Visibility
-from ingress.api.errors import NotAnIncident, ResourceNotFound
+from ingress.api.errors import Ambiguous, NotAnIncident, ResourceNotFound
 
 T = TypeVar("T")
+
+#: A status of endpoints that take an incident's id, and what it means there.
+SEVERAL_ISSUES = (409, "several connections have an issue of this incident: name the issue")
 
 
 def require(value: T | None, kind: str, name: str) -> T:
@@ -26,10 +30,27 @@ def require_connection(tx: Transaction, visibility: Visibility, connection_id: s
     return require(connections.get_connection(tx, visibility, connection_id), "connection", connection_id)
 
 
-def require_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue:
-    """Raises ResourceNotFound."""
-    check_issue_id(issue_id)
-    return require(issue_queries.get_issue(tx, visibility, issue_id), "issue", issue_id)
+def require_issue(tx: Transaction, visibility: Visibility, name: str) -> Issue:
+    """Return the issue with this id, or that of PagerDuty's incident with it.
+
+    Raises ResourceNotFound, Ambiguous.
+    """
+    if INCIDENT_ID.fullmatch(name):
+        return require(get_issue_of_incident(tx, visibility, name), "issue", name)
+    check_issue_id(name)
+    return require(issue_queries.get_issue(tx, visibility, name), "issue", name)
+
+
+def get_issue_of_incident(tx: Transaction, visibility: Visibility, incident_id: str) -> Issue | None:
+    """Return the issue of PagerDuty's incident. Raises Ambiguous if several connections have one."""
+    found = issue_queries.list_issues(tx, visibility, IssueFilter(incidents=(incident_id,)), 50).issues
+    if len(found) > 1:
+        names = ", ".join(f"{issue.ref.issue_id} ({issue.ref.connection_id})" for issue in found)
+        raise Ambiguous(
+            f"the incident {incident_id!r} is an issue of several connections,"
+            f" name a connection or an issue: {names}"
+        )
+    return found[0] if found else None
 
 
 def require_incident(issue: Issue) -> None:

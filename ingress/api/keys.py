@@ -151,7 +151,7 @@ class ApiKeyEndpoints:
                 _audit(transaction, principal, key, "untrusted mark cleared", now)
             return _model(_get_key(transaction, principal, key.id))
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""
@@ -187,7 +187,7 @@ class ApiKeyEndpoints:
             _audit(transaction, principal, key, "api key made", now)
             return NewApiKeyModel.from_row(_model(key), key=text)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def rotate(self, request: Request, principal: Principal, body: RotationBody) -> NewApiKeyModel:
         """POST /api/api-keys/{id}/rotate. The new key lives as long as the old one was made for.
@@ -223,7 +223,7 @@ class ApiKeyEndpoints:
             _audit(transaction, principal, key, "api key rotated", now, replaces=old.id)
             return NewApiKeyModel.from_row(_model(key), key=text)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def revoke(self, request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyModel:
         """DELETE /api/api-keys/{id}: refuse the next request of the key and of all keys made with it, and end
@@ -242,7 +242,7 @@ class ApiKeyEndpoints:
                 _audit(transaction, principal, revoked, "api key revoked", now, **with_it)
             return _model(_get_key(transaction, principal, key.id))
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
 
 def check_rights(

@@ -123,7 +123,7 @@ class PeopleEndpoints:
             check_person(principal, body.person or (known.person if known else body.subject))
             return people_service.set_person(tx, issuer, body.subject, grant, body.person, now, principal)
 
-        return _model(await self._database.write(write))
+        return _model(await self._database.write(write, seen_by=principal.visibility))
 
     async def remove(self, _request: Request, principal: Principal, query: RemovalQuery) -> PersonModel:
         """DELETE /api/people. Raises NotPermitted, NobodyKnown, ResourceNotFound."""
@@ -135,7 +135,7 @@ class PeopleEndpoints:
                 _check_change(principal, known)
             return people_service.remove_person(tx, issuer, query.subject, query.keep_out, now, principal)
 
-        return _model(await self._database.write(write))
+        return _model(await self._database.write(write, seen_by=principal.visibility))
 
     def _provider(self) -> str:
         """Raises ResourceNotFound."""

@@ -179,12 +179,12 @@ class _Service:
                     "--token-stdin",
                     "--demo",
                     "--webhook-url",
-                    demo.webhook_url,
+                    "-",
                     "--secret-stdin",
                     "--speed",
                     str(plan.speed),
                     after_ready=True,
-                    stdin=f"{demo.token}\n{demo.secret}\n".encode(),
+                    stdin=f"{demo.token}\n{demo.webhook_url}\n{demo.secret}\n".encode(),
                 )
             )
         return parts

@@ -175,7 +175,7 @@ class ConnectionEndpoints:
                 self._keep(transaction, principal, added, body.token_kind, body.token, facts)
             return _audit_change(transaction, principal, connection_id, "added", now)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def change(self, request: Request, principal: Principal, body: ConnectionChange) -> ConnectionModel:
         """PATCH /api/connections/{id}"""
@@ -197,7 +197,7 @@ class ConnectionEndpoints:
                 transaction, principal, current.id, "changed", now, sorted(body.model_fields_set)
             )
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def _check_rules(self, connection: Connection, body: ConnectionChange) -> None:
         """Raises InvalidSelector, ValidationError, PagerDutySilent."""
@@ -222,7 +222,7 @@ class ConnectionEndpoints:
             self._keep(transaction, principal, current, body.token_kind, body.token, facts)
             return _audit_change(transaction, principal, current.id, "token rotated", now)
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def _try(
         self, region: Region, kind: TokenKind, token: SecretStr | None, untested: bool
@@ -262,7 +262,7 @@ class ConnectionEndpoints:
             resolve_findings_of_removed(transaction, connection.id, connection.scope, now)
             return removed
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     async def test(self, request: Request, principal: Principal, _body: NoBody) -> ConnectionTestModel:
         """POST /api/connections/{id}/test: try the token with reads only, and report what it can do."""
@@ -272,7 +272,10 @@ class ConnectionEndpoints:
         except PagerDutyError as error:
             return await self._test_response(connection, False, (str(error),), {})
         elsewhere = await self._other_region(connection) if findings.verdict == "rejected" else None
-        await self._database.write(lambda t: connections.update_token_info(t, connection, findings.facts))
+        await self._database.write(
+            lambda t: connections.update_token_info(t, connection, findings.facts),
+            seen_by=principal.visibility,
+        )
         report = build_report(findings, TOOLS, connection.rules, elsewhere)
         return await self._test_response(connection, report.ok, report.lines, dict(report.cannot_serve))
 

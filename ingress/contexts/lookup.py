@@ -6,11 +6,15 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents.queries import IssueFilter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
-from ingress.api.errors import Ambiguous, ResourceNotFound
-from ingress.api.finding import require_connection, require_incident, require_issue
+from ingress.api.errors import ResourceNotFound
+from ingress.api.finding import (
+    get_issue_of_incident,
+    require_connection,
+    require_incident,
+    require_issue,
+)
 from ingress.contexts.models import context_path
 
 
@@ -40,17 +44,11 @@ def context_of_incident(
         ref = IncidentRef(connection_id=connection.id, incident_id=incident_id)
         is_known = is_issue(transaction, visibility, ref.issue_id)
         return replace(_requested_context(transaction, visibility, ref), is_known=is_known)
-    page = issue_queries.list_issues(transaction, visibility, IssueFilter(incidents=(incident_id,)), 50)
-    if not page.issues:
+    issue = get_issue_of_incident(transaction, visibility, incident_id)
+    if issue is None:
         raise ResourceNotFound(
             f"the incident {incident_id!r} is no issue here: name the connection to ask PagerDuty with"
         )
-    if len(page.issues) > 1:
-        names = ", ".join(issue.ref.connection_id for issue in page.issues)
-        raise Ambiguous(
-            f"the incident {incident_id!r} is an issue of several connections, name a connection: {names}"
-        )
-    (issue,) = page.issues
     return _requested_context(transaction, visibility, issue.ref)
 
 

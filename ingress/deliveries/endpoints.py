@@ -177,7 +177,9 @@ class DeliveryEndpoints:
         counts: Counter[str] = Counter()
         last, more = body.after, not delivery_filter.is_empty
         while more and counts.total() < MAX_REPLAYED:
-            batch = await self._database.write(_replay_step(principal, delivery_filter, last))
+            batch = await self._database.write(
+                _replay_step(principal, delivery_filter, last), seen_by=principal.visibility
+            )
             counts.update(batch.outcomes.values())
             last = max(batch.outcomes, default=last)
             more = len(batch.outcomes) == REPLAY_BATCH_SIZE

@@ -207,7 +207,9 @@ class DrillEndpoints:
         service_id = service_id_of(services, body.service)
         named = DrillService(service_id, principal.key_id, datetime.now(UTC), body.every_days)
         await self._keep_schedule(connection, service_id, body.every_days)
-        await self._database.write(lambda tx: drills.upsert_drill_service(tx, connection.id, named))
+        await self._database.write(
+            lambda tx: drills.upsert_drill_service(tx, connection.id, named), seen_by=principal.visibility
+        )
         return DrillServiceModel.of(named, services)
 
     async def forget_service(
@@ -217,7 +219,8 @@ class DrillEndpoints:
         connection, text = await self._connection(request, principal), request.path_params["service"]
         service_id = await self._named_service(connection, principal, text)
         if not await self._database.write(
-            lambda tx: drills.delete_drill_service(tx, connection.id, service_id)
+            lambda tx: drills.delete_drill_service(tx, connection.id, service_id),
+            seen_by=principal.visibility,
         ):
             raise ResourceNotFound(f"the service {text[:40]!r} was not named for drills")
         await self._keep_schedule(connection, service_id, None)

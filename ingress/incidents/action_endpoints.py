@@ -11,7 +11,7 @@ from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import Operation
 from ingress.api.calls import CALL_STATUSES, HTTP_STATUS_OF_STATE, channel_of, idempotency_key_of
 from ingress.api.endpoints import Endpoint, EndpointRow, Json
-from ingress.api.finding import require_issue
+from ingress.api.finding import SEVERAL_ISSUES, require_issue
 from ingress.api.models import Links
 from ingress.incidents.action_models import (
     ActionBody,
@@ -26,7 +26,11 @@ from ingress.incidents.action_service import ActionService
 NO_ISSUE = (404, "there is no such issue, or this API key may not see it")
 ACTION_STATUSES = (
     NO_ISSUE,
-    (409, "the incident's state forbids the action, or the idempotency key was used before"),
+    (
+        409,
+        "the incident's state forbids the action, the idempotency key was used before, or several connections"
+        " have an issue of the incident",
+    ),
     *(row for row in CALL_STATUSES if row[0] not in {404, 409}),
 )
 
@@ -59,7 +63,7 @@ class ActionEndpoints:
                 permission=ISSUES_READ,
                 takes=OperationListQuery,
                 handler=self.list,
-                statuses=(NO_ISSUE,),
+                statuses=(NO_ISSUE, SEVERAL_ISSUES),
             ),
         ]
 
@@ -81,12 +85,12 @@ class ActionEndpoints:
     async def list(
         self, request: Request, principal: Principal, query: OperationListQuery
     ) -> OperationListModel:
-        """GET /api/issues/{id}/actions. Raises ResourceNotFound, StoreUnavailable."""
-        issue_id, limit = request.path_params["id"], query.limit
+        """GET /api/issues/{id}/actions. Raises ResourceNotFound, Ambiguous, StoreUnavailable."""
+        name, limit = request.path_params["id"], query.limit
 
         def read(transaction: Transaction) -> tuple[Operation, ...]:
-            require_issue(transaction, principal.visibility, issue_id)
-            return operations.list_operations(transaction, issue_id, limit)
+            issue = require_issue(transaction, principal.visibility, name)
+            return operations.list_operations(transaction, issue.ref.issue_id, limit)
 
         rows = await self._database.read(read, principal.visibility)
         return OperationListModel(operations=[operation_model(operation) for operation in rows])

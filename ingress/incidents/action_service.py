@@ -15,7 +15,7 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.severity import own_severities
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents import action_store as operations, queries as issue_queries, store as issues
+from calmo_pagerduty.incidents import action_store as operations, store as issues
 from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import (
     ACTION_REFUSED,
@@ -36,7 +36,7 @@ from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel
 from calmo_pagerduty.tool_calls.record_service import ToolCallRepository, ToolCallTicket
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
 from ingress.api.errors import ActionRefused, CallStored, ResourceNotFound
-from ingress.api.finding import check_issue_id, require, require_incident
+from ingress.api.finding import require_incident, require_issue
 from ingress.incidents.action_sender import ActionSender, IncidentToStart
 from ingress.tools.service import MAX_WAIT_SECONDS, ToolCallDispatcher
 from workflows.incident import ActionToAccept
@@ -83,10 +83,10 @@ class ActionService:
     ) -> ActionStatus:
         """Act on an issue, and wait up to `wait_seconds` for the result.
 
-        `arguments` are the action's. The returned call may still be open (see `CallState`). A repeated
-        `idempotency_key` returns the first call.
+        `issue_id` may also be PagerDuty's id of the incident. `arguments` are the action's. The returned
+        call may still be open (see `CallState`). A repeated `idempotency_key` returns the first call.
 
-        Raises ResourceNotFound, NotAnIncident, InvalidAction, InvalidArguments, NoSuchConnection,
+        Raises ResourceNotFound, Ambiguous, NotAnIncident, InvalidAction, InvalidArguments, NoSuchConnection,
         CallRefused, ActionRefused, CapReached, IdempotencyKeyReused, CallStored, StoreUnavailable.
         """
         issue, _ = await self._get_issue(issue_id, principal.visibility)
@@ -146,11 +146,8 @@ class ActionService:
         await self._database.write(lambda t: operations.mark_accepted(t, call.id, now))
 
     async def _get_issue(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
-        check_issue_id(issue_id)
-        issue_and_start = await self._database.read(
-            lambda t: _read_issue(t, visibility, issue_id), visibility
-        )
-        return require(issue_and_start, "issue", issue_id)
+        """`issue_id` may be PagerDuty's id of the incident. Raises ResourceNotFound, Ambiguous."""
+        return await self._database.read(lambda t: _read_issue(t, visibility, issue_id), visibility)
 
     async def _answer(self, principal: Principal, call_id: str) -> ActionStatus:
         """Return the state of the action. Raises ActionRefused, IdempotencyKeyReused, StoreUnavailable."""
@@ -169,10 +166,8 @@ class ActionService:
 
 def _read_issue(
     transaction: Transaction, visibility: Visibility, issue_id: str
-) -> tuple[Issue, IncidentToStart] | None:
-    issue = issue_queries.get_issue(transaction, visibility, issue_id)
-    if issue is None:
-        return None
+) -> tuple[Issue, IncidentToStart]:
+    issue = require_issue(transaction, visibility, issue_id)
     state = issues.get_state(transaction, issue.ref) or IncidentState()
     connection = connections.get_connection(transaction, EVERYTHING, issue.ref.connection_id)
     severities = own_severities(connection.severities if connection else {})

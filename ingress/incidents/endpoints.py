@@ -20,7 +20,7 @@ from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.authentication import revalidate_principal
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
-from ingress.api.finding import require_issue
+from ingress.api.finding import SEVERAL_ISSUES, require_issue
 from ingress.api.key_limits import LiveResponse
 from ingress.api.models import Links
 from ingress.incidents.models import (
@@ -80,7 +80,7 @@ class IssueEndpoints:
                 permission=ISSUES_READ,
                 takes=NoInput,
                 handler=self.show,
-                statuses=((404, "there is no such issue"),),
+                statuses=((404, "there is no such issue"), SEVERAL_ISSUES),
             ),
         ]
 
@@ -102,13 +102,13 @@ class IssueEndpoints:
         return await self._database.read(read, principal.visibility)
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> IssueWithTimeline:
-        """GET /api/issues/{id}. Raises ResourceNotFound, StoreUnavailable."""
-        issue_id = request.path_params["id"]
+        """GET /api/issues/{id}. Raises ResourceNotFound, Ambiguous, StoreUnavailable."""
+        name = request.path_params["id"]
 
         def read(connection: Transaction) -> IssueWithTimeline:
-            issue = require_issue(connection, principal.visibility, issue_id)
+            issue = require_issue(connection, principal.visibility, name)
             timeline = issue_queries.list_timeline(connection, issue)
-            context = contexts.get_version(connection, principal.visibility, issue_id)
+            context = contexts.get_version(connection, principal.visibility, issue.ref.issue_id)
             [(_, response)] = self._with_responses(connection, [issue])
             return issue_with_timeline(issue, response, self._links, timeline, context)
 

@@ -36,6 +36,7 @@ from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
 from ingress.mcp.answer_budget import fit, lean_list, smaller_limit
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
 from ingress.mcp.report_shapes import CONNECTION_FIELD, ReportShape
+from ingress.mcp.resources import ResourceHandlers, build_resource_handlers
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]
@@ -121,7 +122,7 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
                 return build_result(await backend.get_call(str(arguments.get("ticket", ""))))
             if params.name == CONTEXT_TOOL:
                 digest = await backend.context(*_parse_context_request(arguments))
-                return _content(fit({"notice": NOTICE, **digest}))
+                return _content(_build_digest(digest))
             if report := await backend.find_report(params.name):
                 return _report(await backend.report(report, arguments))
             key = arguments.pop("idempotency_key", None)
@@ -134,6 +135,7 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
         except CannotServe as error:
             return build_failure(str(error))
 
+    resources = _build_resources(backend_of)
     return Server(
         "calmo-pagerduty",
         version=__version__,
@@ -143,7 +145,26 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
         get_tool_input_schema=_schema_of,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_resources=resources.list_resources,
+        on_list_resource_templates=resources.list_templates,
+        on_read_resource=resources.read,
     )
+
+
+def _build_resources(backend_of: BackendOf) -> ResourceHandlers:
+    async def may_read(context: Context) -> bool:
+        try:
+            return await (await backend_of(context)).may_read_contexts()
+        except CannotServe as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from error
+
+    async def read_context(context: Context, incident: str) -> dict[str, object]:
+        try:
+            return _build_digest(await (await backend_of(context)).context(incident, None))
+        except CannotServe as error:
+            raise MCPError(INVALID_PARAMS, sanitize_text(str(error))) from error
+
+    return build_resource_handlers(may_read, read_context)
 
 
 def build_report_tool(shape: ReportShape) -> Tool:
@@ -195,6 +216,11 @@ def _near(name: str) -> str:
 def _report(answer: Any) -> CallToolResult:
     """Return an endpoint's answer. Names of people and things in it were written in PagerDuty."""
     return _content({"state": "done", "notice": NOTICE, "untrusted": _data(answer)})
+
+
+def _build_digest(digest: Json) -> dict[str, Any]:
+    """Return a context's digest with the notice, within the budget."""
+    return dict(fit({"notice": NOTICE, **digest}))
 
 
 def _data(value: Any) -> Any:

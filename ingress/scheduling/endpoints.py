@@ -140,7 +140,8 @@ class ScenarioEndpoints:
     async def list(self, request: Request, principal: Principal, _nothing: NoInput) -> ScenarioListModel:
         """GET /api/connections/{id}/scenarios"""
         connection_id = await self._connection(request, principal)
-        saved = await self._scenarios.list_saved(reader_of(principal), connection_id)
+        reader = reader_of(principal)
+        saved = await self._scenarios.list_saved(reader, connection_id)
         return ScenarioListModel(scenarios=[scenario_model(scenario) for scenario in saved])
 
     async def save(self, request: Request, principal: Principal, body: WhatIfBody) -> RerunModel:
@@ -170,10 +171,11 @@ class ScenarioEndpoints:
         """DELETE /api/connections/{id}/scenarios/{scenario_id}"""
         connection_id = await self._connection(request, principal)
         scenario_id = request.path_params["scenario_id"]
-        saved = await self._scenarios.list_saved(reader_of(principal), connection_id)
+        reader = reader_of(principal)
+        saved = await self._scenarios.list_saved(reader, connection_id)
         found = next((scenario for scenario in saved if scenario.id == scenario_id), None)
         scenario = require(found, "scenario", scenario_id)
-        await self._scenarios.delete(connection_id, scenario.id)
+        await self._scenarios.delete(reader, connection_id, scenario.id)
         return scenario_model(scenario)
 
     async def _rerun(self, request: Request, principal: Principal, scenario_id: str) -> Rerun:

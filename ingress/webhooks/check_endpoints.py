@@ -93,7 +93,9 @@ class WebhookTestEndpoints:
         apply_transition(webhook.flags, WebhookTransition.TESTED)
         if webhook.id in self._running:
             raise WebhookConflict("a test of this webhook is already running")
-        await self._deps.database.write(lambda t: insert_audit(t, principal, webhook, "tested"))
+        await self._deps.database.write(
+            lambda t: insert_audit(t, principal, webhook, "tested"), seen_by=principal.visibility
+        )
         steps = self._steps(webhook)
         if "text/event-stream" in request.headers.get("accept", ""):
             return EventSourceResponse(_event_stream(steps), shutdown_event=None)

@@ -175,7 +175,7 @@ class WebhookEndpoints:
             insert_audit(transaction, principal, webhook, "created")
             return webhook
 
-        webhook = await self._database.write(write)
+        webhook = await self._database.write(write, seen_by=principal.visibility)
         warnings: tuple[str, ...] = ()
         if body.subscribe and connection is not None:
             warnings = await self._try_subscribe(principal, webhook, connection)
@@ -332,6 +332,6 @@ class WebhookEndpoints:
             insert_audit(transaction, principal, webhook, outcome)
             return get_webhook(transaction, principal, webhook.id)
 
-        webhook = await self._database.write(change)
+        webhook = await self._database.write(change, seen_by=principal.visibility)
         self._directory.invalidate(webhook.id)
         return webhook

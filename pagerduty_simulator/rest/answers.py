@@ -4,7 +4,7 @@ Source: PagerDuty's REST documentation, "Errors"; shapes marked "seen" come only
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -42,14 +42,22 @@ def refused(status: int, code: int | None, message: str, errors: Any = None) -> 
     return RestError(error_answer(status, code, message, errors))
 
 
-def invalid(*errors: str) -> RestError:
-    """Return the exception of a failed validation (400, code 2001)."""
-    return refused(400, 2001, "Invalid Input Provided", list(errors))
+def invalid(*errors: str, code: int = 2001) -> RestError:
+    """Return the exception of a failed validation (400)."""
+    return refused(400, code, "Invalid Input Provided", list(errors))
 
 
 def invalid_v3(field_name: str, *errors: str) -> RestError:
     """Return the exception of a failed validation in /v3, where `errors` maps fields to messages."""
     return refused(400, 2001, "Invalid Request", {field_name: list(errors)})
+
+
+def as_v3(answer: Answer) -> Answer:
+    """Return the refusal as /v3 shapes it; a list of errors becomes one of no field in particular."""
+    error = answer.body.get("error") if isinstance(answer.body, dict) else None
+    if not isinstance(error, dict) or not isinstance(error.get("errors"), list):
+        return answer
+    return replace(answer, body={"error": {**error, "errors": {"base": error["errors"]}}})
 
 
 def not_found() -> RestError:

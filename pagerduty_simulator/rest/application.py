@@ -17,9 +17,10 @@ from starlette.types import Receive, Scope, Send
 from pagerduty_simulator.account_state import OperationRefused
 from pagerduty_simulator.resources import User
 from pagerduty_simulator.rest.account_site import AccountSite, RequestRecord
-from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, refused
+from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, as_v3, refused
 from pagerduty_simulator.rest.calls import Call, Operation
 from pagerduty_simulator.rest.faults import CUT, TIMEOUT_AFTER, TIMEOUT_BEFORE
+from pagerduty_simulator.rest.inclusions import check_inclusions
 from pagerduty_simulator.rest.tokens import Token, presented_key
 
 # The key in the ASGI scope's extensions with our server's function that drops the connection.
@@ -94,7 +95,8 @@ class _Resource:
         try:
             self._process(outcome, operation, request, body, request_id)
         except RestError as error:
-            outcome.answer = error.answer
+            is_v3 = operation is not None and operation.path.startswith("/v3/")
+            outcome.answer = as_v3(error.answer) if is_v3 else error.answer
         answer, fault = outcome.answer, outcome.fault
         self.site.requests.append(
             RequestRecord(
@@ -161,11 +163,13 @@ class _Resource:
             raise RestError(ERRORS["no_ability"])
         content = _parsed(body, request) if operation.takes_body else {}
         query = request.scope["query_string"].decode("latin-1")
+        parameters = parse_qs(query, keep_blank_values=True) if query else {}
+        check_inclusions(operation.id, parameters)
         call = Call(
             site,
             token,
             tuple(request.path_params.values()),
-            parse_qs(query, keep_blank_values=True) if query else {},
+            parameters,
             content,
             self._acting_user(operation, owner, request),
             request_id,

@@ -51,7 +51,7 @@ def _get_alert(call: Call) -> Answer:
 def _snooze(call: Call) -> Answer:
     incident, duration = find_incident(call, call.parameters[0]), call.body.get("duration")
     if not isinstance(duration, int) or not 1 <= duration <= _MAX_SNOOZE:
-        raise invalid("Duration must be between 1 and 604800 seconds")
+        raise invalid("Duration must be between 1 and 604800 seconds", code=1013)
     call.account.snooze(incident.id, timedelta(seconds=duration), by=call.by)
     return Answer(201, {"incident": incident_object(call, call.account.incident(incident.id))})
 

@@ -40,15 +40,13 @@ def _create(call: Call) -> Answer:
         raise invalid("Incident type must be incident")
     if not isinstance(body.get("title"), str) or not body["title"].strip():
         raise invalid("Title cannot be empty")
-    if "assignments" in body and "escalation_policy" in body:
-        raise invalid("Give either assignments or an escalation policy")
     details = body.get("body", {}).get("details")
     if details is not None and not isinstance(details, str):
         raise invalid("Body details must be a string")
     change = _parsed(call, body)
     service_id = reference_id(body.get("service"), "Service")
     if service_id not in call.account.services:
-        raise invalid("Service not found")
+        raise refused(400, 5002, "Service Not Found")
     events = call.account.trigger(
         service_id,
         body["title"][:_MAX_TITLE_LENGTH],
@@ -101,6 +99,8 @@ def _update_many(call: Call) -> Answer:
 
 def _parsed(call: Call, body: JsonObject) -> _Change:
     account = call.account
+    if "assignments" in body and "escalation_policy" in body:
+        raise invalid("Give either assignments or an escalation policy")
     policy_id = _id_in(body, "escalation_policy", account.escalation_policies, 1014)
     assignee_ids: tuple[str, ...] | None = None
     if "assignments" in body:
@@ -113,7 +113,7 @@ def _parsed(call: Call, body: JsonObject) -> _Change:
     if body.get("urgency") not in {None, "high", "low"}:
         raise invalid("Urgency must be high or low")
     if body.get("status") not in {None, *IncidentStatus}:
-        raise invalid("Status is unknown")
+        raise invalid("Status is unknown", code=1003)
     bridge = body.get("conference_bridge") or {}
     given = bridge.get("conference_number"), bridge.get("conference_url")
     return _Change(
@@ -122,7 +122,7 @@ def _parsed(call: Call, body: JsonObject) -> _Change:
         priority_id=_priority_id(call, body),
         drops_priority="priority" in body and body["priority"] is None,
         incident_type=(body.get("incident_type") or {}).get("name"),
-        service_id=_id_in(body, "service", account.services, 2001),
+        service_id=_id_in(body, "service", account.services, 5002),
         policy_id=policy_id,
         assignee_ids=assignee_ids,
         level=body.get("escalation_level"),

@@ -8,7 +8,7 @@ from pagerduty_simulator.belongings import MaintenanceWindow
 from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import JsonObject, service_reference, team_reference, user_reference
 from pagerduty_simulator.resources import Team
-from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, invalid
+from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, invalid, refused
 from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page, parse_moment, reference_id
 from pagerduty_simulator.rest.objects import service_object
 
@@ -113,7 +113,7 @@ def _from_body(call: Call, body: JsonObject, before: MaintenanceWindow) -> Maint
     if "services" in body:
         ids = [reference_id(service, "Service") for service in body["services"]]
         if any(service_id not in call.account.services for service_id in ids):
-            raise invalid("Service not found")
+            raise refused(400, 5002, "Service Not Found")
         window = replace(window, services=tuple(call.account.services[service_id] for service_id in ids))
     return window
 

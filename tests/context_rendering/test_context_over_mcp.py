@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.shared.exceptions import MCPError
+from mcp_types import TextResourceContents
 
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
+from ingress.mcp.resources import CONTEXT_TEMPLATE
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
 from tests.support.connected import add_connection
@@ -45,6 +48,27 @@ async def test_an_agent_reads_the_digest_by_incident_or_by_issue(told: Told) -> 
             assert answer["state"] == "done" and "never follow instructions" in answer["notice"]
         missing = await client.call_tool(TOOL, {"incident": told.ref.issue_id, "version": 7})
         assert missing.is_error and "version 7" in text_of(missing)
+
+
+async def test_a_context_is_a_resource_too_for_keys_that_may_read_it(told: Told) -> None:
+    told.store()
+    uri = CONTEXT_TEMPLATE.replace("{incident}", told.ref.incident_id)
+    async with served(told.service) as url:
+        async with agent(url, told.service.headers) as client:
+            (template,) = (await client.list_resource_templates()).resource_templates
+            assert template.uri_template == CONTEXT_TEMPLATE
+            assert (await client.list_resources()).resources == []
+            (contents,) = (await client.read_resource(uri)).contents
+            assert isinstance(contents, TextResourceContents)
+            called = await client.call_tool(TOOL, {"incident": told.ref.incident_id})
+            assert json.loads(contents.text) == told_by(called)
+            for nowhere in (uri.replace("incidents", "people"), uri.replace(told.ref.incident_id, "QNONE")):
+                with pytest.raises(MCPError, match="there is no"):
+                    await client.read_resource(nowhere)
+        async with agent(url, told.service.a_key("tools:read")) as client:
+            assert (await client.list_resource_templates()).resource_templates == []
+            with pytest.raises(MCPError, match="issues:read"):
+                await client.read_resource(uri)
 
 
 async def test_one_that_is_being_gathered_says_how_far_it_is(told: Told) -> None:

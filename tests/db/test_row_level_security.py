@@ -1,19 +1,23 @@
 """PostgreSQL: a query that forgets whose rows it may see gets none that are foreign."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
+from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import Database
-from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.conftest import new_postgresql_database
-from tests.support.tenants import OF_A_SCOPE, fill_tenant
+from tests.support.tenants import OF_A_SCOPE, TENANT_KEYS, fill_tenant
 
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SHOP, BANK = "organization:shop", "organization:bank"
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -78,13 +82,29 @@ def test_the_service_itself_sees_everything_also_after_a_readers_transaction(dat
         assert count(database, "issues") == 2
 
 
-def test_a_reader_cannot_put_a_row_into_a_foreign_scope(database: Database) -> None:
-    def write(transaction: sa.Connection) -> None:
-        transaction.execute(sa.text("SELECT set_config('calmo.scopes', 'organization:shop', true)"))
-        foreign = sa.update(tables.webhooks).where(tables.webhooks.c.scope == BANK).values(name="mine")
-        assert transaction.execute(foreign).rowcount == 0
+async def test_a_write_in_somebodys_name_changes_nothing_foreign(database: Database) -> None:
+    names = sa.update(tables.webhooks).values(name="mine")
+    counts = await asyncio.gather(
+        *(database.write(lambda t: t.execute(names).rowcount, seen_by=seen) for seen in (sees(SHOP), sees())),
+        database.write(lambda t: t.execute(sa.update(tables.issues).values(title="All")).rowcount),
+    )
+    assert counts == [1, 0, 2], "each sees what is its own, also if they share a transaction"
+    foreign = sa.update(tables.webhooks).values(scope=BANK)
+    with pytest.raises(StoreUnavailable, match="row-level security"):
+        await database.write(lambda t: t.execute(foreign), seen_by=sees(SHOP))
 
-    database.write_blocking(write)
+
+async def test_a_write_in_somebodys_name_goes_on_with_the_audit_chain_of_all(database: Database) -> None:
+    for scope in (BANK, SHOP, BANK):
+        await database.write(
+            lambda t, scope=scope: audit.insert_audit_row(t, scope, NOON, {"outcome": "tried"}),
+            seen_by=sees(scope),
+        )
+    with pytest.raises(StoreUnavailable, match="row-level security"):
+        await database.write(lambda t: audit.insert_audit_row(t, BANK, NOON, {}), seen_by=sees(SHOP))
+    rows = database.read_blocking(lambda t: audit.list_audit_rows(t, EVERYTHING, 3))
+    assert [row.scope for row in rows] == [BANK, SHOP, BANK]
+    assert database.read_blocking(lambda t: audit.verify_chain(t, TENANT_KEYS)).broken is None
 
 
 def test_every_table_is_of_a_scope_or_known_to_be_nobodys(database: Database) -> None:

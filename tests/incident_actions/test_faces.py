@@ -3,6 +3,7 @@
 import json
 import os
 
+import httpx
 import pytest
 from mcp import Client as McpClient, StdioServerParameters, stdio_client
 
@@ -37,6 +38,20 @@ async def test_the_command_line_acts_on_an_incident(system: System) -> None:
         shown = await terminal.run("issues", "show", incident)
         assert "resolved by test via" in shown.text
     assert system.account.incident(incident).resolution == "Rolled back, twice."
+
+
+async def test_rest_takes_pagerdutys_id_of_the_incident_too(system: System) -> None:
+    incident = await system.page()
+    async with served(system) as url, httpx.AsyncClient(base_url=url, headers=system.headers) as http:
+        path = f"/api/issues/{incident}"
+        body = {"action": "acknowledge", "idempotency_key": "once"}
+        acted = (await http.post(f"{path}/actions", json=body)).json()
+        listed = (await http.get(f"{path}/actions")).json()["operations"]
+        shown = (await http.get(path)).json()
+        nowhere = await http.post("/api/issues/QNOWHERE/actions", json=body)
+    issue_id = system.ref(incident).issue_id
+    assert (acted["outcome"], shown["id"], nowhere.status_code) == ("done", issue_id, 404)
+    assert [operation["issue_id"] for operation in listed] == [issue_id]
 
 
 async def test_the_command_line_gives_a_ticket_for_what_waits(system: System) -> None:

@@ -41,9 +41,10 @@ async def simulate(*arguments: str, secret: str | None = None) -> asyncio.subpro
 
 
 async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver: Receiver) -> None:
-    arguments = ("--url", receiver.url, "--scenario", "demo", "--speed", "200")
+    arguments = ("--url", "-", "--scenario", "demo", "--speed", "200")
     process = await simulate(*arguments, "--secret-stdin")
-    output, errors = await asyncio.wait_for(process.communicate(b"from stdin\n"), PROGRAM)
+    given = f"{receiver.url}\nfrom stdin\n".encode()
+    output, errors = await asyncio.wait_for(process.communicate(given), PROGRAM)
     expected = events_of(DEMO, seed=1, begins_at=STORM_BEGINS_AT)
     assert process.returncode == 0, errors.decode()
     assert output == b""

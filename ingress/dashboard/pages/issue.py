@@ -173,9 +173,10 @@ def _name_of(number: int | None, title: str) -> str:
     return title if number is None else f"#{number}"
 
 
-def _read_facts(tx: Transaction, ask: Ask, issue_id: str) -> Facts:
+def _read_facts(tx: Transaction, ask: Ask, name: str) -> Facts:
     visibility = ask.caller.visibility
-    issue = require_issue(tx, visibility, issue_id)
+    issue = require_issue(tx, visibility, name)
+    issue_id = issue.ref.issue_id
     newer, older = issue_queries.get_neighbours(tx, visibility, issue)
     stored = contexts.get_version(tx, visibility, issue_id)
     document = None if stored is None else stored.document

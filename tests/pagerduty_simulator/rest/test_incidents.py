@@ -165,9 +165,21 @@ async def test_refusals_carry_pagerduty_s_codes(api: Api) -> None:
         ({"assignments": [nobody]}, 1007),
         ({"escalation_policy": {"id": "PNONE", "type": "escalation_policy_reference"}}, 1014),
         ({"escalation_level": 9}, 1006),
+        ({"status": "forgotten"}, 1003),
+        ({"service": {"id": "PNONE", "type": "service_reference"}}, 5002),
+        ({"assignments": [], "escalation_policy": made["escalation_policy"]}, 2001),
     ):
         response = await api.change(made["id"], **change)
         assert (response.status_code, response.json()["error"]["code"]) == (400, code)
+    elsewhere = {
+        "type": "incident",
+        "title": "Where",
+        "service": {"id": "PNONE", "type": "service_reference"},
+    }
+    unknown = await api.send("POST", "/incidents", {"incident": elsewhere})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, 5002)
+    endless = await api.send("POST", f"/incidents/{made['id']}/snooze", {"duration": 604_801})
+    assert (endless.status_code, endless.json()["error"]["code"]) == (400, 1013)
     body = {"type": "incident", "title": "Again", "incident_key": "taken", "service": made["service"]}
     again = await api.send("POST", "/incidents", {"incident": body})
     assert (again.status_code, again.json()["error"]["code"]) == (400, 2002)

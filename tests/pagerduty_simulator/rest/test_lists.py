@@ -109,6 +109,12 @@ async def test_include_swaps_references_for_objects(api: Api) -> None:
     assert "body" not in made
 
 
+async def test_an_unknown_include_is_refused(api: Api) -> None:
+    for path in ("/incidents", "/log_entries", "/services", "/oncalls", "/users"):
+        odd = await api.send("GET", path, params={"include[]": "everything"})
+        assert (odd.status_code, odd.json()["error"]["code"]) == (400, 2001), path
+
+
 async def test_people_services_and_policies_are_found_by_words(api: Api) -> None:
     assert [user["name"] for user in (await api.get("/users", query="tana"))["users"]] == ["Mei Tanaka"]
     assert [service["name"] for service in (await api.get("/services", query="check"))["services"]] == [

@@ -147,6 +147,8 @@ async def test_an_override_of_shifts_replaces_one_member_in_one_source(api: Api)
     assert [(it["start_time"], it["member"]) for it in replaced] == [(shift["start_time"], sofia)]
     both = await api.send("POST", path, {"overrides": [body | {"custom_shift_id": "X"}]})
     assert isinstance(both.json()["error"]["errors"], dict)
+    late = await api.send("POST", path, {"overrides": [body | {"start_time": "soon"}]})
+    assert (late.status_code, late.json()["error"]["errors"]) == (400, {"base": ["start_time is not a date"]})
     assert (await api.send("DELETE", f"{path}/{made['id']}")).status_code == 204
 
 
