@@ -136,7 +136,8 @@ def mark_version_finished(
 ) -> None:
     """End a version that is still gathering; a version that has ended stays as it is.
 
-    Also delete the parts of earlier versions, and versions beyond MAX_VERSIONS.
+    Also delete the data of its parts, which its document now has, the parts of earlier versions, and versions
+    beyond MAX_VERSIONS.
     """
     is_gathering = contexts.c.state == ContextState.GATHERING
     update = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), is_gathering)
@@ -146,6 +147,8 @@ def mark_version_finished(
         )
     )
     of_issue = context_parts.c.issue_id == ref.issue_id
+    of_version = of_issue & (context_parts.c.version == version)
+    tx.execute(sa.update(context_parts).where(of_version).values(data=sa.null()))
     tx.execute(sa.delete(context_parts).where(of_issue, context_parts.c.version < version))
     old = contexts.c.version <= version - MAX_VERSIONS
     tx.execute(sa.delete(contexts).where(contexts.c.issue_id == ref.issue_id, old))

@@ -120,14 +120,15 @@ def test_a_complete_one_stays_as_it_is_whoever_gives_it_up_later(
     assert (found.state, found.document) == (ContextState.COMPLETE, {"version": 1})
 
 
-def test_twenty_versions_are_kept_and_the_parts_of_the_newest(database: Database, ref: IncidentRef) -> None:
+def test_twenty_versions_are_kept_and_how_the_newest_came_about(database: Database, ref: IncidentRef) -> None:
     for _ in range(MAX_VERSIONS + 3):
         version = begin(database, ref)
         database.write_blocking(lambda t, v=version: contexts.upsert_part(t, ref, v, ALERTS))  # type: ignore[misc]
         finish(database, ref, version)
     kept = sorted(row.version for row in rows(database, tables.contexts))
     assert kept == list(range(4, MAX_VERSIONS + 4))
-    assert [row.version for row in rows(database, tables.context_parts)] == [MAX_VERSIONS + 3]
+    (part,) = rows(database, tables.context_parts)
+    assert (part.version, part.count, part.data) == (MAX_VERSIONS + 3, ALERTS.count, None)
 
 
 def test_what_is_anothers_is_as_if_it_were_not_there(database: Database, ref: IncidentRef) -> None:

@@ -15,6 +15,7 @@ LIBRARY = Path(__file__).parents[2] / "calmo_pagerduty"
 #: Where a scope's column stands elsewhere than in `visible_to` or among a query's columns, and why.
 OTHER_USES = {
     ("incidents/queries.py", "_filter_conditions"): "the caller's own filter, beside visible_to",
+    ("retention/erasure_targets_store.py", "list_connections"): "an operator erases a whole tenant",
     ("webhooks/store.py", "list_live_connections"): "a new webhook looks for the connections of its owner",
 }
 #: Where a visibility's scopes are read elsewhere than in `visible_to`, and why.

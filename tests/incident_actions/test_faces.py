@@ -51,7 +51,7 @@ async def test_rest_takes_pagerdutys_id_of_the_incident_too(system: System) -> N
         nowhere = await http.post("/api/issues/QNOWHERE/actions", json=body)
     issue_id = system.ref(incident).issue_id
     assert (acted["outcome"], shown["id"], nowhere.status_code) == ("done", issue_id, 404)
-    assert [operation["issue_id"] for operation in listed] == [issue_id]
+    assert [operation["call_id"] for operation in listed] == [acted["call_id"]]
 
 
 async def test_the_command_line_gives_a_ticket_for_what_waits(system: System) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
@@ -12,7 +13,7 @@ from calmo_pagerduty.contexts.gathering.local_sources import NO_CREDENTIAL_TEXT
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.runs import ContextOutcome, ContextState, is_degraded
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.store import ContextPart
+from calmo_pagerduty.contexts.store import ContextPart, StoredContext
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -100,6 +101,10 @@ class ContextVersionService:
         started = await self._database.read(lambda t: contexts.get_started_version(t, ref, version))
         if started is None:
             raise VersionRemoved("there is no such version")
+        if started.state is not ContextState.GATHERING:
+            # An earlier attempt ended it, and the data of its parts is gone.
+            parts = await self._database.read(lambda t: _all_parts(t, ref, version))
+            return _outcome(started, parts)
         now = datetime.now(UTC)
         assessment = await self._assessor.assess(ref, version, now)
         parts = await self._database.read(lambda t: _all_parts(t, ref, version))
@@ -130,14 +135,18 @@ class ContextVersionService:
                 document=document,
             )
         )
-        counts = {source: part.count for source, part in parts.items()}
-        return ContextOutcome(
-            version=version,
-            state=ContextState.COMPLETE,
-            is_degraded=degraded,
-            requests=requests,
-            counts=counts,
-        )
+        ended = replace(started, state=ContextState.COMPLETE, requests=requests, is_degraded=degraded)
+        return _outcome(ended, parts)
+
+
+def _outcome(ended: StoredContext, parts: Mapping[Source, ContextPart]) -> ContextOutcome:
+    return ContextOutcome(
+        version=ended.version,
+        state=ended.state,
+        is_degraded=ended.is_degraded,
+        requests=ended.requests,
+        counts={source: part.count for source, part in parts.items()},
+    )
 
 
 def _start_version(tx: Transaction, order: ContextToStart, now: datetime) -> StartedContext:
