@@ -1,5 +1,6 @@
 """A client of PagerDuty's REST API. It sends each request once; the caller decides about retries."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -20,6 +21,9 @@ from calmo_pagerduty.pagerduty.transport import connect
 __all__ = ["PagerDutyClient", "connect"]
 
 _log = logging.getLogger(__name__)
+
+#: Bytes of an answer whose parsing takes more than a few milliseconds.
+LARGE_ANSWER: Final = 256 * 1024
 
 _HEADERS: Final = {
     "Accept": "application/vnd.pagerduty+json;version=2",
@@ -53,12 +57,19 @@ class PagerDutyClient:
         await self._permits.acquire(request)
         answer = await wire.exchange(self._http, request, wired, self._deadline, self._max_answer)
         try:
-            result = parse_response(request, answer, (self._account.token.get_secret_value(),))
+            result = await self._parse(request, answer)
         except PagerDutyError as error:
             await self._report_limits(answer, error if isinstance(error, RateLimited) else None)
             raise
         await self._report_limits(answer, None)
         return result
+
+    async def _parse(self, request: ApiRequest, answer: ApiResponse) -> JsonObject:
+        """Parse the answer; a large one in a thread, so that a door or a heartbeat waits for none of it."""
+        secrets = (self._account.token.get_secret_value(),)
+        if len(answer.body) < LARGE_ANSWER:
+            return parse_response(request, answer, secrets)
+        return await asyncio.to_thread(parse_response, request, answer, secrets)
 
     async def pages(self, listing: ListRequest) -> AsyncIterator[ListResult]:
         """Yield the list's pages. `next` of a page is the cursor of the following page."""

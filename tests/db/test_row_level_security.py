@@ -1,6 +1,7 @@
 """PostgreSQL: a query that forgets whose rows it may see gets none that are foreign."""
 
 import asyncio
+import functools
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
@@ -96,10 +97,8 @@ async def test_a_write_in_somebodys_name_changes_nothing_foreign(database: Datab
 
 async def test_a_write_in_somebodys_name_goes_on_with_the_audit_chain_of_all(database: Database) -> None:
     for scope in (BANK, SHOP, BANK):
-        await database.write(
-            lambda t, scope=scope: audit.insert_audit_row(t, scope, NOON, {"outcome": "tried"}),
-            seen_by=sees(scope),
-        )
+        write = functools.partial(audit.insert_audit_row, scope=scope, at=NOON, record={"outcome": "tried"})
+        await database.write(write, seen_by=sees(scope))
     with pytest.raises(StoreUnavailable, match="row-level security"):
         await database.write(lambda t: audit.insert_audit_row(t, BANK, NOON, {}), seen_by=sees(SHOP))
     rows = database.read_blocking(lambda t: audit.list_audit_rows(t, EVERYTHING, 3))

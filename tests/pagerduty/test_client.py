@@ -1,6 +1,7 @@
 """One call over a real wire: what is sent, and what becomes of what comes back."""
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -8,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from calmo_pagerduty.http_client import AsyncClient
+from calmo_pagerduty.pagerduty import client as client_module
 from calmo_pagerduty.pagerduty.account import Account
-from calmo_pagerduty.pagerduty.client import PagerDutyClient
+from calmo_pagerduty.pagerduty.client import LARGE_ANSWER, PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import (
     InvalidRequest,
     NotUnderstood,
@@ -18,7 +20,8 @@ from calmo_pagerduty.pagerduty.errors import (
     RateLimited,
 )
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
-from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Method, Paging, Plan
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, Method, Paging, Plan
+from calmo_pagerduty.pagerduty.responses import ApiResponse, parse_response
 from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from tests.support.scripted_wire import Wire, error
 
@@ -47,6 +50,23 @@ async def test_a_read_carries_the_token_and_its_parameters_in_order(
     assert request.headers["accept"] == "application/vnd.pagerduty+json;version=2"
     assert "calmo" in request.headers["user-agent"]
     assert not {"from", "content-type", "cookie"} & set(request.headers)
+
+
+async def test_a_large_answer_is_parsed_beside_the_event_loop(
+    client: PagerDutyClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def parse(request: ApiRequest, answer: ApiResponse, secrets: Sequence[str]) -> JsonObject:
+        threads.append(threading.current_thread())
+        return parse_response(request, answer, secrets)
+
+    monkeypatch.setattr(client_module, "parse_response", parse)
+    for size in (10, LARGE_ANSWER):
+        wire.answers(200, {"incidents": [{"title": "x" * size}]})
+        answer = await client.send(READ)
+        assert len(answer["incidents"][0]["title"]) == size
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
 async def test_a_write_is_made_in_somebodys_name(client: PagerDutyClient, wire: Wire) -> None:
