@@ -58,6 +58,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.dependencies.endpoints(),
+        *ingress.trends.endpoints(),
         *ingress.drills.endpoints(),
         *ingress.workload.endpoints(),
         *ingress.workload_settings.endpoints(),

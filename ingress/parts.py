@@ -47,6 +47,7 @@ from ingress.scheduling.endpoints import ScenarioEndpoints
 from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.service import ToolCallDispatcher
 from ingress.tools.sweeper import ToolCallSweeper
+from ingress.trends.endpoints import TrendEndpoints
 from ingress.webhook_receiver.rate_limits import TokenBuckets
 from ingress.webhook_receiver.receiver import WebhookReceiver
 from ingress.webhook_receiver.webhook_directory import WebhookDirectory
@@ -140,6 +141,7 @@ class Ingress:
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.dependencies = DependencyEndpoints(database, services.snapshot_reader)
+        self.trends = TrendEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.drills = DrillEndpoints(
             database,

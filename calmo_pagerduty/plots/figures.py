@@ -23,7 +23,7 @@ def dots_figure(id: str, title: str, unit: str, rows: Sequence[DotRow]) -> Figur
         for value in (row.value, row.target, *(row.band or ()))
         if value is not None and math.isfinite(value)
     ]
-    top = _nice_top(max(values, default=0.0))
+    top = nice_top(max(values, default=0.0))
     bottom = HEADER + 26.0 * len(rows)
     _head(canvas, title, unit, top, bottom)
     for index, row in enumerate(rows):
@@ -56,7 +56,7 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
     """Return two bars per row: before and after a change."""
     canvas = Canvas(id)
     values = [value for row in rows for value in (row.before, row.after, row.target) if value is not None]
-    top = _nice_top(max(values, default=0.0))
+    top = nice_top(max(values, default=0.0))
     bottom = HEADER + 38.0 * len(rows)
     _head(canvas, title, unit, top, bottom)
     for index, row in enumerate(rows):
@@ -87,7 +87,7 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
 def stacks_figure(id: str, title: str, unit: str, rows: Sequence[StackRow]) -> Figure:
     """Return a bar per row, in parts that add up."""
     canvas = Canvas(id)
-    top = _nice_top(max((sum(value for _, value in row.parts) for row in rows), default=0.0))
+    top = nice_top(max((sum(value for _, value in row.parts) for row in rows), default=0.0))
     bottom = HEADER + 26.0 * len(rows)
     _head(canvas, title, unit, top, bottom)
     for index, row in enumerate(rows):
@@ -158,7 +158,7 @@ def steps_figure(
         [point[0] for curve in curves for point in curve.points] + [marker.x for marker in markers],
         default=0.0,
     )
-    top, height = _nice_top(last), 240.0
+    top, height = nice_top(last), 240.0
     bottom = HEADER + height
     _head(canvas, title, x_unit, top, bottom)
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -199,7 +199,7 @@ def _x(value: float, top: float) -> float:
     return _LEFT + PLOT * min(1.0, max(0.0, value / top))
 
 
-def _nice_top(value: float) -> float:
+def nice_top(value: float) -> float:
     """Return the first of 1, 2, 4, 6, 8, 10 times a power of ten that is not below the value."""
     if value <= 0 or not math.isfinite(value):
         return 1.0

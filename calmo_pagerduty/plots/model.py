@@ -29,6 +29,8 @@ class Fill(StrEnum):
     AFTER = "after"
     READY = "ready"
     NOT_READY = "not-ready"
+    INCIDENTS = "incidents"
+    MORE = "more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,16 @@ class StepCurve:
     points: tuple[tuple[float, float], ...]
     band: tuple[tuple[float, float, float], ...] = ()
     fill: Fill = Fill.LEVEL_1
+
+
+@dataclass(frozen=True, slots=True)
+class CountColumn:
+    """A count of one time. `level` is what was expected, `band` its 80 % interval; None: not known."""
+
+    label: str
+    value: float
+    level: float | None = None
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

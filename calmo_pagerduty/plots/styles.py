@@ -57,6 +57,8 @@ FILL_STYLES: Mapping[Fill, FillStyle] = MappingProxyType(
         Fill.AFTER: FillStyle("after", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
         Fill.READY: FillStyle("reaches the person", "#1a7f37", "#3fb950", Pattern.SHADE, "●", "green"),
         Fill.NOT_READY: FillStyle("does not", "#c4161c", "#ff7b72", Pattern.RISING, "╳", "bold red"),
+        Fill.INCIDENTS: FillStyle("incidents", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
+        Fill.MORE: FillStyle("more than their share", "#b34700", "#f09a5a", Pattern.LEVEL, "▒", "yellow"),
     }
 )
 

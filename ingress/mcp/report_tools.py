@@ -19,6 +19,7 @@ from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.oncall.models import RunBody
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
+from ingress.trends.models import CapacityQuery, TrendsQuery
 from ingress.workload.models import CoverQuery, CoverRequestListQuery, PeriodQuery, WorkloadQuery
 
 
@@ -149,6 +150,32 @@ DEPENDENCY_TOOLS: Sequence[ReportTool] = (
         " rate and the incidents. Whether one depends on the other is for a person to say.",
     ),
 )
+TREND_TOOLS: Sequence[ReportTool] = (
+    ReportTool(
+        "get_trends",
+        "GET",
+        f"{CONNECTION_PATH}/trends",
+        TrendsQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show trends and forecasts of incidents",
+        "Shows per service and team whether incidents come more often, tested over all services together,"
+        " with n and intervals; no trend is an answer. Seasons in the service's zone, a watch for sudden"
+        " rises with its rate of false alarms; forecasts that beat simple ones in back-tests, or why not.",
+    ),
+    ReportTool(
+        "get_capacity",
+        "GET",
+        f"{CONNECTION_PATH}/capacity",
+        CapacityQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show on-call capacity",
+        "Shows each policy's incidents per shift of twelve hours beside the limit of two, when it will be"
+        " reached with an interval or that there is no trend, people needed, and incidents and engaged hours"
+        " of services and teams. null is unknown.",
+    ),
+)
 RUN_TOOLS: Sequence[ReportTool] = (
     ReportTool(
         "run_oncall_analyses",
@@ -175,6 +202,7 @@ RUN_TOOLS: Sequence[ReportTool] = (
 )
 REPORT_TOOLS: Sequence[ReportTool] = (
     *RUN_TOOLS,
+    *TREND_TOOLS,
     ReportTool(
         "list_findings",
         "GET",

@@ -35,6 +35,9 @@ PAGES = (
     "reports",
     "reports/workload",
     "analyses",
+    "trends",
+    "trends/PSHOP",
+    "trends/capacity",
 )
 HOSTILE = "<img src=x onerror=alert(1)>"
 

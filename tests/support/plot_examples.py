@@ -5,9 +5,21 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.plots.columns import columns_figure
 from calmo_pagerduty.plots.figures import dots_figure, pairs_figure, stacks_figure, steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
-from calmo_pagerduty.plots.model import Bar, DotRow, Fill, Lane, Marker, PairRow, Row, StackRow, StepCurve
+from calmo_pagerduty.plots.model import (
+    Bar,
+    CountColumn,
+    DotRow,
+    Fill,
+    Lane,
+    Marker,
+    PairRow,
+    Row,
+    StackRow,
+    StepCurve,
+)
 from calmo_pagerduty.plots.svg import Figure
 
 LONDON: Final = ZoneInfo("Europe/London")
@@ -50,6 +62,11 @@ CURVES: Final = (
     StepCurve("level 1", ((0, 1.0), (3, 0.6), (9, 0.25)), ((0, 1.0, 1.0), (3, 0.4, 0.8), (9, 0.1, 0.5))),
     StepCurve(HOSTILE, ((0, 1.0), (5, 0.5)), fill=Fill.LEVEL_2),
 )
+COLUMNS: Final = (
+    CountColumn(HOSTILE, 3.0, 2.0, (0.0, 5.0)),
+    CountColumn("01-12", 0.0),
+    CountColumn("01-19", 9.0),
+)
 MARKERS: Final = (Marker(10, "timeout of level 1"),)
 
 
@@ -61,4 +78,5 @@ def figures() -> list[Figure]:
         pairs_figure("pairs", "Change", "hours", PAIRS),
         stacks_figure("stacks", "Hours", "h", STACKS),
         steps_figure("steps", "Unacknowledged", "minutes", CURVES, MARKERS),
+        columns_figure("columns", f"Incidents {HOSTILE}", "incidents", COLUMNS),
     ]

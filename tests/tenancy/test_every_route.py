@@ -178,6 +178,12 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/escalation/ladder.svg": (
         Named("connection", query=lambda w: {"policy": "PPOL"}),
     ),
+    "GET /api/connections/{id}/trends": (Named("connection"),),
+    "GET /api/connections/{id}/trends/plot.svg": (
+        Named("connection", query=lambda w: {"service": "PSHOP"}),
+    ),
+    "GET /api/connections/{id}/capacity": (Named("connection"),),
+    "GET /api/connections/{id}/capacity/plot.svg": (Named("connection"),),
     "GET /api/connections/{id}/escalation/drills": (Named("connection"),),
     "POST /api/connections/{id}/escalation/drills": (
         Named("connection", body=lambda w: {"service": "PSHOP"}),
