@@ -132,6 +132,7 @@ def _loops(ingress: Ingress, role: Role) -> dict[str, Callable[[], Awaitable[Non
         "retention_sweeper": ingress.retention.run,
         "webhook_sweeper": ingress.webhook_sweeper.run,
         "rough_night_sweeper": ingress.rough_night_sweeper.run,
+        "rate_watch_sweeper": ingress.rate_watch_sweeper.run,
     }
     if ingress.services.settings.analyse_oncall:
         loops["oncall_scheduler"] = ingress.oncall_scheduler.run

@@ -48,6 +48,7 @@ from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.service import ToolCallDispatcher
 from ingress.tools.sweeper import ToolCallSweeper
 from ingress.trends.endpoints import TrendEndpoints
+from ingress.trends.sweeper import RateWatchSweeper
 from ingress.webhook_receiver.rate_limits import TokenBuckets
 from ingress.webhook_receiver.receiver import WebhookReceiver
 from ingress.webhook_receiver.webhook_directory import WebhookDirectory
@@ -113,6 +114,7 @@ class Ingress:
         self.finding_counter = FindingCounter(database, self.metrics, self._leads)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue, self._leads)
         self.oncall_scheduler = OnCallScheduler(database, temporal, queue)
+        self.rate_watch_sweeper = RateWatchSweeper(database)
         self.rough_night_sweeper = RoughNightSweeper(database, services.cover_service, temporal, queue)
         self._make_endpoints()
         self._make_workload()

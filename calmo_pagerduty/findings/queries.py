@@ -160,6 +160,25 @@ def list_newest_results(
     return tuple(_result_from_row(row) for row in by_analysis.values())
 
 
+def get_newest_result(
+    tx: Transaction, visibility: Visibility, connection_id: str, analysis: str
+) -> AnalysisResult | None:
+    """Return the newest result of an analysis; None if there is none or the caller may not see it."""
+    query = (
+        sa.select(analysis_results.c.document)
+        .join(connections, connections.c.id == analysis_results.c.connection_id)
+        .where(
+            visible_to(connections.c.scope, visibility),
+            connections.c.removed_at.is_(None),
+            analysis_results.c.connection_id == connection_id,
+            analysis_results.c.analysis == analysis,
+        )
+        .order_by(analysis_results.c.at.desc(), analysis_results.c.id.desc())
+    )
+    document = tx.execute(query.limit(1)).scalar()
+    return None if document is None else result_from_document(json.loads(document))
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysedConnection:
     """A connection with results of analyses. `time_zone` is the account's (IANA)."""

@@ -69,6 +69,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         " no trend is an answer. A forecast is shown only if it beat simple ones in back-tests.",
         "Laplace, MIL-HDBK-189 and Pitman's tests, CUSUM, rolling-origin forecasts; PagerDuty's incidents",
     ),
+    "rate_watch": Definition(
+        "Watch for sudden rises",
+        "A CUSUM of each service's incidents, on the incidents as they come, for twice the rate before. Its"
+        " mean time to a false alarm stands beside each alarm.",
+        "Page (1954), Brook and Evans (1972); the incidents that Calmo received",
+    ),
     "capacity": Definition(
         "Capacity",
         "Incidents and engaged hours of services and teams, and each policy's incidents per shift of"

@@ -31,7 +31,7 @@ def columns_figure(id: str, title: str, unit: str, columns: Sequence[CountColumn
             canvas.plate(x + width * 0.1, high, width * 0.8, max(low - high, 1.0), "band")
         if column.value > 0:
             y = _y(column.value, top)
-            words = f"{column.label}: {_words(column)}"
+            words = f"{column.label}: {_column_text(column)}"
             canvas.area(x + width * 0.3, y, width * 0.4, bottom - y, Fill.INCIDENTS, words)
         if column.level is not None:
             canvas.line(x, _y(column.level, top), x + width, _y(column.level, top), "target")
@@ -46,7 +46,7 @@ def columns_figure(id: str, title: str, unit: str, columns: Sequence[CountColumn
     if any(column.band is not None for column in columns):
         canvas.plate(at, bottom + 33, 22, 11, "band")
         canvas.text(at + 28, bottom + 42, "80 % interval", "small muted")
-    description = f"{unit}. " + " ".join(f"{column.label}: {_words(column)}." for column in columns)
+    description = f"{unit}. " + " ".join(f"{column.label}: {_column_text(column)}." for column in columns)
     return canvas.figure(title, description, WIDTH, end + MARGIN)
 
 
@@ -76,7 +76,7 @@ def _height(value: float, top: float) -> str:
     return " " if value <= 0 else _HEIGHTS[min(7, int(value / top * 8))]
 
 
-def _words(column: CountColumn) -> str:
+def _column_text(column: CountColumn) -> str:
     words = plain_number(column.value)
     if column.level is not None:
         words += f", expected {plain_number(column.level)}"

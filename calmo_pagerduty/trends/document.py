@@ -156,6 +156,7 @@ def _rise(rise: Rise, series: Series) -> JsonObject:
         "false_alarm_every_days": _rounded(rise.design.false_alarm_every, 1),
         "detects_after_days": _rounded(rise.design.detects_after, 1),
         "value": rise.values[-1],
+        "until": instant_text(series.whole.end),
         "alarms": [instant_text(starts[index]) for index in rise.alarms],
     }
 
