@@ -3,18 +3,24 @@
 The same map gives the same bytes. What the picture says, `text_forms.map_rows` says as a table.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from itertools import pairwise
 
 from calmo_pagerduty.contexts.rendering.dependency_layout import HEIGHT, LAYER_HEIGHT, WIDTH, compute_layout
 from calmo_pagerduty.dependencies.collapsing import CollapsedMap, MapBox
 from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.plots.model import Fill
-from calmo_pagerduty.plots.svg import Canvas, Figure
+from calmo_pagerduty.plots.svg import Canvas, Figure, fit
 from calmo_pagerduty.snapshots.dependency_model import (
     ServiceKind,
 )
 
-MARGIN, HEADER, LEGEND = 20.0, 56.0, 44.0
+MARGIN, HEADER, LEGEND = 20.0, 74.0, 44.0
+#: How far above a box a line bends that comes from the same row or from above.
+BEND = 16.0
+MAX_LINES = 3
+Edge = tuple[str, str]
 #: What services of no trouble are filled with.
 _CALM = {ServiceKind.BUSINESS: Fill.SHIFT, ServiceKind.TECHNICAL: Fill.INTENDED}
 
@@ -32,13 +38,24 @@ def map_figure(drawn: CollapsedMap, title: str, description: str) -> Figure:
     def point(x: float, layer: int) -> tuple[float, float]:
         return MARGIN + x, HEADER + HEIGHT / 2 + (len(drawn.layers) - 1 - layer) * LAYER_HEIGHT
 
+    ends = _ends(drawn, layout.places)
     for edge in sorted(drawn.edges):
-        low, high = edge
-        if edge in layout.routes:
-            points = [point(x, layer) for x, layer in layout.routes[edge]]
+        (low, high), up = edge, layout.places[edge[0]][1] < layout.places[edge[1]][1]
+        (x1, y1), (x2, y2) = point(*layout.places[low]), point(*layout.places[high])
+        start = (x1 + ends[edge, low], y1 - HEIGHT / 2)
+        if up:
+            between = [point(x, layer) for x, layer in layout.routes[edge][1:-1]]
+            route = [start, *between, (x2 + ends[edge, high], y2 + HEIGHT / 2)]
         else:
-            points = [point(*layout.places[low]), point(*layout.places[high])]
-        _edge(canvas, points, edge in drawn.returning)
+            # Above the row of the box that it leads to.
+            bend = y2 - HEIGHT / 2 - BEND
+            route = [
+                start,
+                (start[0], bend),
+                (x2 + ends[edge, high], bend),
+                (x2 + ends[edge, high], y2 - HEIGHT / 2),
+            ]
+        _edge(canvas, route, edge in drawn.returning)
     for box_id, (x, layer) in sorted(layout.places.items()):
         _box(canvas, drawn.boxes[box_id], *point(x, layer))
     right = MARGIN + max(layout.width, 620.0)
@@ -46,16 +63,26 @@ def map_figure(drawn: CollapsedMap, title: str, description: str) -> Figure:
     return canvas.figure(title, description, right + MARGIN, height + LEGEND + 28)
 
 
-def _edge(canvas: Canvas, points: list[tuple[float, float]], is_returning: bool) -> None:
-    for (x1, y1), (x2, y2) in pairwise(points):
+def _ends(drawn: CollapsedMap, places: Mapping[str, tuple[float, int]]) -> dict[tuple[Edge, str], float]:
+    """Return how far from the middle of each of its boxes an edge ends: in the order of where they lead."""
+    edges_at: dict[str, list[tuple[float, Edge]]] = defaultdict(list)
+    for edge in drawn.edges:
+        for here, there in (edge, edge[::-1]):
+            edges_at[here].append((places[there][0], edge))
+    ends = {}
+    for box_id, found in edges_at.items():
+        step = min(18.0, (WIDTH - 44) / len(found))
+        for number, (_, edge) in enumerate(sorted(found)):
+            ends[edge, box_id] = (number - (len(found) - 1) / 2) * step
+    return ends
+
+
+def _edge(canvas: Canvas, route: list[tuple[float, float]], is_returning: bool) -> None:
+    for (x1, y1), (x2, y2) in pairwise(route):
         canvas.line(x1, y1, x2, y2, "dashed" if is_returning else "axis")
-    (x1, y1), (x2, y2) = points[-2], points[-1]
-    up = -1 if y2 < y1 else 1
-    # The tip of the arrow touches the box of what depends on the other.
-    tip = y2 - up * HEIGHT / 2
-    canvas.path(
-        [(x2, tip), (x2 - 5, tip - up * 9), (x2 + 5, tip - up * 9)], "solid", Fill.BEFORE, closed=True
-    )
+    (_, before), (x, y) = route[-2:]
+    up = -1 if y < before else 1
+    canvas.path([(x, y), (x - 4, y - up * 8), (x + 4, y - up * 8)], "solid", Fill.BEFORE, closed=True)
 
 
 def _box(canvas: Canvas, box: MapBox, x: float, y: float) -> None:
@@ -67,16 +94,19 @@ def _box(canvas: Canvas, box: MapBox, x: float, y: float) -> None:
     else:
         _rounded(canvas, left, top, fill)
     lines = [(box.name, "strong middle")]
+    below = f"⚠ {box.failed_below} below" if box.failed_below else ""
     if box.is_group:
         lines.append((count_text(len(box.members), "service"), "small middle"))
     if box.worst:
-        lines.append((f"{box.worst} · {count_text(box.open_incidents, 'incident')}", "alarm small middle"))
-    if box.failed_below:
-        lines.append((f"⚠ {box.failed_below} below", "alarm small middle"))
+        lines.append((f"{box.worst}, {box.open_incidents} open", "alarm small middle"))
+    if below and len(lines) == MAX_LINES:
+        lines[-1] = (f"{box.open_incidents} open, {below}", "alarm small middle")
+    elif below:
+        lines.append((below, "alarm small middle"))
     first = y + 4 - (len(lines) - 1) * 7.5
     for number, (text, classes) in enumerate(lines):
         if box.worst:
-            canvas.chip(x, first + number * 15, text[:24], classes.removesuffix(" middle"))
+            canvas.chip(x, first + number * 15, fit(text, WIDTH - 40, 11), classes.removesuffix(" middle"))
         else:
             canvas.text(x, first + number * 15, text, classes, WIDTH - 24)
 

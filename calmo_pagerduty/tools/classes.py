@@ -23,7 +23,8 @@ class Access(StrEnum):
 
 
 class Risk(StrEnum):
-    """Low: reads. Medium: changes to an incident. High: new incidents, changes to policies or schedules."""
+    """Low: reads. Medium: changes to an incident. High: new incidents, changes to policies, schedules or the
+    service graph."""
 
     LOW = "low"
     MEDIUM = "medium"

@@ -14,7 +14,9 @@ from ingress.dashboard.security import ROOT
 from ingress.tools.models import ToolListQuery, ToolModel
 
 #: Tools that make a computed draft come true.
-TOOLS_OF_DRAFTS = frozenset({"apply_schedule_draft", "add_schedule_rotation", "update_schedule"})
+TOOLS_OF_DRAFTS = frozenset(
+    {"apply_schedule_draft", "add_schedule_rotation", "update_schedule", "add_service_dependency"}
+)
 #: How long a call that needs no approval is waited for.
 WAIT_SECONDS = 5.0
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from pagerduty_simulator.belongings import Dependency
 from pagerduty_simulator.references import JsonObject
-from pagerduty_simulator.rest.answers import Answer, not_found
-from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
+from pagerduty_simulator.rest.answers import Answer, invalid, not_found
+from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page
 from pagerduty_simulator.rest.objects import service_object
 
 
@@ -56,6 +56,42 @@ def _relationship(dependency: Dependency) -> JsonObject:
     }
 
 
+def _associate(call: Call) -> Answer:
+    wanted = call.body.get("relationships")
+    if not isinstance(wanted, list) or not wanted:
+        raise invalid("Relationships can't be blank")
+    added = [_added(call, relationship) for relationship in wanted]
+    return Answer(200, {"relationships": [_relationship(dependency) for dependency in added]})
+
+
+def _added(call: Call, relationship: object) -> Dependency:
+    """Return the dependency that these ends have now; one that is there already stays the only one."""
+    ends = [
+        _end(call, relationship.get(name)) if isinstance(relationship, dict) else None
+        for name in ("supporting_service", "dependent_service")
+    ]
+    supporting, dependent = ends
+    if supporting is None or dependent is None or supporting == dependent:
+        raise invalid("Relationship is invalid")
+    owned = call.account.belongings.dependencies
+    for known in owned:
+        if (known.supporting, known.dependent) == (supporting, dependent):
+            return known
+    owned.append(Dependency(f"D{len(owned) + 1:013}", supporting, dependent))
+    return owned[-1]
+
+
+def _end(call: Call, service: object) -> tuple[str, str] | None:
+    if not isinstance(service, dict):
+        return None
+    kind = "business_service" if str(service.get("type")).startswith("business") else "technical_service"
+    is_business = kind == "business_service"
+    owned: Mapping[str, object] = (
+        call.account.belongings.business_services if is_business else call.account.services
+    )
+    return (kind, service["id"]) if service.get("id") in owned else None
+
+
 OPERATIONS: Final = (
     a_read("listServices", "/services", _list, "services.read"),
     a_read("getService", "/services/{}", _get, "services.read"),
@@ -70,5 +106,8 @@ OPERATIONS: Final = (
         "/service_dependencies/business_services/{}",
         lambda call: _dependencies_of(call, "business_service", call.account.belongings.business_services),
         "services.read",
+    ),
+    a_write(
+        "createServiceDependency", "POST", "/service_dependencies/associate", _associate, "services.write"
     ),
 )

@@ -86,7 +86,7 @@ def test_each_form_says_the_same_and_no_name_becomes_markup() -> None:
     picture = drawn(shown)
     ElementTree.fromstring(picture)  # noqa: S314 - our own writer's
     assert picture == drawn(shown)
-    assert HOSTILE not in picture and "P1 · 2 incidents" in picture and "⚠ 1 below" in picture
+    assert HOSTILE not in picture and "P1, 2 open" in picture and "⚠ 1 below" in picture
     boxes = collapse(shown, {})
     assert [box_id.partition(":")[2] for layer in boxes.layers for box_id in layer] == [
         "PDB",

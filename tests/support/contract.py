@@ -46,8 +46,26 @@ def _listing(operation: str, scope: str, *query: str) -> dict[str, Any]:
     return {"get": {"operationId": operation, "x-pd-requires-scope": scope, "parameters": parameters}}
 
 
+_SERVICE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "type": {"type": "string"}},
+    "required": ["id", "type"],
+}
+_ENDS = {"supporting_service": _SERVICE, "dependent_service": _SERVICE}
+_RELATIONSHIPS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"relationships": {"type": "array", "items": {"type": "object", "properties": _ENDS}}},
+}
 #: Operations of PagerDuty's API reference that the published subset leaves out.
 BEYOND_THE_SUBSET = {
+    "/service_dependencies/associate": {
+        "post": {
+            "operationId": "createServiceDependency",
+            "x-pd-requires-scope": "services.write",
+            "parameters": [],
+            "requestBody": {"content": {"application/json": {"schema": _RELATIONSHIPS}}},
+        }
+    },
     "/teams": _listing("listTeams", "teams.read", "query"),
     "/teams/{id}/members": _listing("listTeamUsers", "teams.read", "include[]"),
 }

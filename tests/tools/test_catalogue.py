@@ -22,6 +22,7 @@ PROMISED = {
     },
     Category.SERVICES: {
         "list_services", "get_service", "list_service_dependencies", "get_service_metrics",
+        "add_service_dependency",
     },
     Category.ESCALATION: {
         "list_escalation_policies", "get_escalation_policy", "create_escalation_policy",
@@ -43,7 +44,7 @@ PROMISED = {
 }  # fmt: skip
 HIGH = {
     "create_incident", "create_escalation_policy", "update_escalation_policy", "create_schedule_override",
-    "update_schedule", "apply_schedule_draft", "add_schedule_rotation",
+    "update_schedule", "apply_schedule_draft", "add_schedule_rotation", "add_service_dependency",
 }  # fmt: skip
 
 

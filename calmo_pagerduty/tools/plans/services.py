@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import Refused, TryAgain
-from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.request_builders import (
+    SubPlan,
+    get,
+    list_request,
+    list_result,
+    page_result,
+    post,
+)
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query, Unit
@@ -100,6 +107,52 @@ def _dependency(row: JsonObject, service_id: str) -> JsonObject:
     )
 
 
+class AddServiceDependency(Arguments):
+    dependent_service_id: Id
+    dependent_kind: Literal["technical", "business"] = "technical"
+    supporting_service_id: Id = Field(description="The service that the other one depends on.")
+    supporting_kind: Literal["technical", "business"] = "technical"
+
+    @model_validator(mode="after")
+    def _check_ends(self) -> Self:
+        ends = (
+            (self.dependent_kind, self.dependent_service_id),
+            (self.supporting_kind, self.supporting_service_id),
+        )
+        if ends[0] == ends[1]:
+            raise ValueError("supporting_service_id: a service can't depend on itself")
+        return self
+
+
+#: PagerDuty's names of the two kinds in a request.
+_TYPES = {"technical": "service", "business": "business_service"}
+
+
+def add_service_dependency(arguments: AddServiceDependency, _call: CallContext) -> Plan:
+    supporting = {"id": arguments.supporting_service_id, "type": _TYPES[arguments.supporting_kind]}
+    dependent = {"id": arguments.dependent_service_id, "type": _TYPES[arguments.dependent_kind]}
+    known = yield get(
+        f"/service_dependencies/{arguments.dependent_kind}_services/{arguments.dependent_service_id}"
+    )
+    rows = as_objects(known.get("relationships"))
+    found = next((row for row in rows if _is_between(row, supporting, dependent)), None)
+    if found is None:
+        relationship = {"supporting_service": supporting, "dependent_service": dependent}
+        answer = yield post("/service_dependencies/associate", {"relationships": [relationship]})
+        found = next(iter(as_objects(answer.get("relationships"))), {})
+    return _dependency(found, arguments.dependent_service_id)
+
+
+def _is_between(row: JsonObject, supporting: JsonObject, dependent: JsonObject) -> bool:
+    """Tell whether a dependency has these ends. PagerDuty answers with types such as `…_reference`."""
+    return all(
+        as_object(row.get(name)).get("id") == end["id"]
+        and str(as_object(row.get(name)).get("type")).startswith("business")
+        is end["type"].startswith("business")
+        for name, end in (("supporting_service", supporting), ("dependent_service", dependent))
+    )
+
+
 class GetServiceMetrics(IncidentWindow):
     service_ids: Ids = Field((), description="All services if empty.")
     team_ids: Ids = ()
@@ -159,6 +212,26 @@ TOOLS = (
             "getService",
             "getBusinessService",
         ),
+        untrusted=False,
+    ),
+    Tool(
+        name="add_service_dependency",
+        title="Add service dependency",
+        description="Adds to PagerDuty's service graph that one service depends on another, unless it is"
+        " there.",
+        category=Category.SERVICES,
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+        arguments=AddServiceDependency,
+        plan=add_service_dependency,
+        shape=Shape.OBJECT,
+        columns=(Column("Id", "id"), Column("Direction", "direction"), Column("Service", "service.id")),
+        operations=(
+            "createServiceDependency",
+            "getTechnicalServiceServiceDependencies",
+            "getBusinessServiceServiceDependencies",
+        ),
+        scopes=("services.write", "services.read"),
         untrusted=False,
     ),
     Tool(

@@ -19,6 +19,7 @@ from calmo_pagerduty.snapshots.dependency_model import ServiceKind
 from ingress.api.models import Word
 from ingress.dashboard.accounts import drawn, find_account
 from ingress.dashboard.page import Ask, Content, Page
+from ingress.dashboard.proposals import proposals
 from ingress.dashboard.tables import Column, Table
 from ingress.dependencies.models import MapPictureQuery, ReportQuery
 
@@ -43,6 +44,10 @@ async def show_map(ask: Ask) -> Content:
     shown = await ask.ingress.dependencies.shown_map(account.request, ask.caller, query)
     _, report = await ask.ingress.dependencies.report(account.request, ask.caller, ReportQuery())
     figure = await asyncio.to_thread(shown.figure)
+    undeclared = proposals_document(report)["proposals"]
+    drafts = {
+        str(number): ("add_service_dependency", _arguments(row)) for number, row in enumerate(undeclared)
+    }
     return account.content(
         {
             "query_": query,
@@ -51,12 +56,14 @@ async def show_map(ask: Ask) -> Content:
             "cycles": [", ".join(shown.map.names[key] for key in circle) for circle in shown.map.cycles],
             "alone": [shown.map.names[key] for key in shown.map.without_dependencies],
             "is_live": shown.incidents_from == "issues",
+            "undeclared": undeclared,
+            "proposals": await proposals(ask, account.connection or "", drafts),
         },
         {
             "services": service_table(map_rows(shown.map)),
             "points": point_table(single_points_document(report)["single_points"]),
             "impacts": impact_table(critical_document(report)["business_services"]),
-            "proposals": proposal_table(proposals_document(report)["proposals"]),
+            "proposals": proposal_table(undeclared),
         },
     )
 
@@ -124,7 +131,14 @@ def _best_repair(row: JsonObject) -> str:
     return f"{best['service']['name']} at 99.95 % would gain {best['points']:.3g} points"
 
 
-def proposal_table(proposals: list[JsonObject]) -> Table[JsonObject]:
+def _arguments(proposal: JsonObject) -> JsonObject:
+    """Return the arguments of the tool that declares the dependency at PagerDuty."""
+    ends = ("supporting", "dependent")
+    ids = {f"{end}_service_id": proposal[end]["id"] for end in ends}
+    return ids | {f"{end}_kind": proposal[end]["kind"].removesuffix("_service") for end in ends}
+
+
+def proposal_table(rows: list[JsonObject]) -> Table[JsonObject]:
     """Return dependencies that nobody declared, with their proof."""
     return Table(
         "Undeclared dependencies",
@@ -138,7 +152,7 @@ def proposal_table(proposals: list[JsonObject]) -> Table[JsonObject]:
                 "Incidents", lambda row: services_text([" + ".join(pair) for pair in row["incidents"]], 3)
             ),
         ),
-        proposals,
+        rows,
         empty="No services begin to fail together more often than by chance.",
     )
 
