@@ -65,12 +65,14 @@ def map_figure(drawn: CollapsedMap, title: str, description: str) -> Figure:
 
 def _ends(drawn: CollapsedMap, places: Mapping[str, tuple[float, int]]) -> dict[tuple[Edge, str], float]:
     """Return how far from the middle of each of its boxes an edge ends: in the order of where they lead."""
-    edges_at: dict[str, list[tuple[float, Edge]]] = defaultdict(list)
+    edges_at: dict[tuple[str, bool], list[tuple[float, Edge]]] = defaultdict(list)
     for edge in drawn.edges:
-        for here, there in (edge, edge[::-1]):
-            edges_at[here].append((places[there][0], edge))
+        low, high = edge
+        enters_from_below = places[low][1] < places[high][1]
+        edges_at[low, False].append((places[high][0], edge))
+        edges_at[high, enters_from_below].append((places[low][0], edge))
     ends = {}
-    for box_id, found in edges_at.items():
+    for (box_id, _), found in edges_at.items():
         step = min(18.0, (WIDTH - 44) / len(found))
         for number, (_, edge) in enumerate(sorted(found)):
             ends[edge, box_id] = (number - (len(found) - 1) / 2) * step

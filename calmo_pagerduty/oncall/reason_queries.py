@@ -19,8 +19,15 @@ MAX_WAIT = timedelta(minutes=10)
 MIN_DISTANCE = timedelta(minutes=10)
 #: How many of the latest deliveries in the inbox are searched.
 RECENT_DELIVERIES = 5000
-#: Tools that change who is on call, or whom an incident pages.
-CHANGING_TOOLS = ("%schedule%", "%override%", "%escalation_polic%", "%rotation%", "%custom_shift%")
+#: Tools that change who is on call, whom an incident pages, or what depends on what.
+CHANGING_TOOLS = (
+    "%schedule%",
+    "%override%",
+    "%escalation_polic%",
+    "%rotation%",
+    "%custom_shift%",
+    "add_service_dependency",
+)
 
 
 @dataclass(frozen=True, slots=True)

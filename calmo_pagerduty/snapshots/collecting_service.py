@@ -31,6 +31,7 @@ from calmo_pagerduty.snapshots.continuing import ContinueSchedule
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Section, SectionName, SectionState
 from calmo_pagerduty.snapshots.page_reading_service import USING_BASE, StepReader
 from calmo_pagerduty.snapshots.reading import (
+    DEPENDENCIES_OF,
     Base,
     ReadingProgress,
     ReadKind,
@@ -205,6 +206,9 @@ def _begin(tx: Transaction, connection_id: str, is_fresh: bool, at: datetime) ->
             progress = add_ids(progress, ReadKind.STANDARDS, services)
         if SectionName.DEPENDENCIES not in progress.reused:
             progress = add_ids(progress, ReadKind.TECHNICAL_DEPENDENCIES, services)
+    if base is not None and SectionName.DEPENDENCIES not in progress.reused:
+        for service in store.list_services_declared_on(tx, connection_id, base.taken_at):
+            progress = add_ids(progress, DEPENDENCIES_OF[service.kind], (service.id,))
     since, until = rendered_window(now, base, is_fresh)
     head = SnapshotHead(store.new_snapshot_id(), connection_id, now, since, until, None, ())
     store.insert_snapshot(tx, head, progress.model_dump(mode="json"))

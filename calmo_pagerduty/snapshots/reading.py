@@ -13,6 +13,7 @@ from pydantic import Field
 
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.snapshots.codec import SnapshotHead
+from calmo_pagerduty.snapshots.dependency_model import ServiceKind
 from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
 
 #: How far back incidents and their log are read.
@@ -75,6 +76,11 @@ SECTION_OF_KIND: Mapping[ReadKind, SectionName] = {
     ReadKind.ANALYTICS_INCIDENTS: SectionName.INCIDENTS,
     ReadKind.INCIDENTS: SectionName.INCIDENTS,
     ReadKind.LOG_ENTRIES: SectionName.LOG_ENTRIES,
+}
+#: What reads the dependencies of one service.
+DEPENDENCIES_OF: Mapping[ServiceKind, ReadKind] = {
+    ServiceKind.TECHNICAL: ReadKind.TECHNICAL_DEPENDENCIES,
+    ServiceKind.BUSINESS: ReadKind.BUSINESS_DEPENDENCIES,
 }
 #: Sections of the account's configuration, with the lists that they begin with.
 CONFIGURATION: Mapping[SectionName, tuple[ReadKind, ...]] = {

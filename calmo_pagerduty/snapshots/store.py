@@ -8,7 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.statements import insert_or_ignore, upsert
-from calmo_pagerduty.db.tables import account_snapshots, connections, snapshot_blobs, snapshot_parts
+from calmo_pagerduty.db.tables import (
+    account_snapshots,
+    connections,
+    snapshot_blobs,
+    snapshot_parts,
+    tool_calls,
+)
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.snapshots.codec import (
     EncodedPart,
@@ -17,6 +23,7 @@ from calmo_pagerduty.snapshots.codec import (
     encode_snapshot,
     sections_to_json,
 )
+from calmo_pagerduty.snapshots.dependency_model import ServiceKey, ServiceKind
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Section, SectionName
 from calmo_pagerduty.snapshots.retention_rules import SnapshotAge
 from calmo_pagerduty.snapshots.rows import (
@@ -90,6 +97,24 @@ def get_latest_complete(tx: Transaction, connection_id: str) -> StoredSnapshot |
     newest = query.order_by(account_snapshots.c.taken_at.desc(), account_snapshots.c.id.desc())
     row = tx.execute(newest.limit(1)).one_or_none()
     return snapshot_from_row(row) if row else None
+
+
+def list_services_declared_on(tx: Transaction, connection_id: str, since: int) -> tuple[ServiceKey, ...]:
+    """Return the services of dependencies that were declared here since then (epoch seconds, UTC)."""
+    query = sa.select(tool_calls.c.arguments).where(
+        tool_calls.c.connection_id == connection_id,
+        tool_calls.c.tool == "add_service_dependency",
+        tool_calls.c.state == "done",
+        tool_calls.c.finished_at > instant(since),
+    )
+    ends = {
+        ServiceKey(ServiceKind(f"{arguments.get(f'{end}_kind', 'technical')}_service"), service_id)
+        for arguments in tx.execute(query).scalars()
+        for end in ("supporting", "dependent")
+        # Old calls have no contents.
+        if isinstance(service_id := arguments.get(f"{end}_service_id"), str)
+    }
+    return tuple(sorted(ends))
 
 
 def update_progress(tx: Transaction, snapshot_id: str, progress: Mapping[str, Any], requests: int) -> None:

@@ -18,6 +18,7 @@ from ingress.oncall.scheduler import OnCallScheduler
 from tests.support.builders import new_id
 from tests.support.connected import TOKEN, add_connection
 from tests.support.doors import ACME, make_webhook, rows
+from tests.support.finished_calls import insert_finished_call
 from tests.support.kept_deliveries import keep
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER, STORY
@@ -100,22 +101,7 @@ def begin(database: Database, connection_id: str) -> None:
 
 
 def change(database: Database, connection_id: str, tool: str, minutes: float) -> None:
-    plain = dict.fromkeys(
-        ("face", "key_id", "requester", "arguments_sha256", "idempotency_key", "rule", "scope"), "x"
-    )
-    at = NOW + timedelta(minutes=minutes)
-    row = tables.tool_calls.insert().values(
-        id=new_id("call_"),
-        connection_id=connection_id,
-        tool=tool,
-        arguments={},
-        state="done",
-        needs_approval=False,
-        created_at=at,
-        finished_at=at,
-        **plain | {"idempotency_key": new_id()},
-    )
-    database.write_blocking(lambda t: t.execute(row))
+    insert_finished_call(database, connection_id, tool, NOW + timedelta(minutes=minutes))
 
 
 def test_a_change_made_here_is_a_reason_once_it_is_quiet(database: Database, connection_id: str) -> None:

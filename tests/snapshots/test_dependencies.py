@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from calmo_pagerduty.snapshots.dependency_model import (
     ServiceKey,
     ServiceKind,
 )
+from pagerduty_simulator import belongings
 from pagerduty_simulator.furnished_shop import furnished_shop
 from tests.support.collecting import Collecting, collecting_from
+from tests.support.finished_calls import insert_finished_call
 
 A, B, C = (ServiceKey(ServiceKind.TECHNICAL, name) for name in ("PA", "PB", "PC"))
 SHOP = ServiceKey(ServiceKind.BUSINESS, "PA")
@@ -52,6 +55,26 @@ async def test_a_snapshot_holds_the_whole_graph_and_reads_it_once_a_week(collect
     asked = collecting.requests() - before
     assert (asked["listBusinessServices"], asked["getTechnicalServiceServiceDependencies"]) == (1, 0)
     assert second.dependencies == first.dependencies
+
+
+async def test_a_dependency_that_was_declared_here_is_read_at_once(collecting: Collecting) -> None:
+    await collecting.take()
+    there = {(edge.supporting[1], edge.dependent[1]) for edge in collecting.account.belongings.dependencies}
+    pairs = permutations(collecting.account.services, 2)
+    supporting, dependent = next(pair for pair in pairs if pair not in there)
+    ends = ("technical_service", supporting), ("technical_service", dependent)
+    collecting.account.belongings.dependencies.append(belongings.Dependency(f"D{dependent}", *ends))
+    arguments = {"dependent_service_id": dependent, "supporting_service_id": supporting}
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    database, connection_id = collecting.services.database, collecting.connection_id
+    insert_finished_call(database, connection_id, "add_service_dependency", at, **arguments)
+    before = collecting.requests()
+    found = await collecting.snapshot(is_fresh=True)
+    asked = collecting.requests() - before
+    assert asked["getTechnicalServiceServiceDependencies"] == 2
+    declared = tuple(ServiceKey(ServiceKind.TECHNICAL, id_) for id_ in (supporting, dependent))
+    [edge] = [edge for item in found.dependencies for edge in item.supports if edge.ends == declared]
+    assert edge.absent_at is not None and edge.absent_at <= edge.first_seen
 
 
 def test_the_end_that_was_read_last_decides_whether_a_dependency_is_there() -> None:
