@@ -43,8 +43,9 @@ def dots_figure(id: str, title: str, unit: str, rows: Sequence[DotRow]) -> Figur
     y = bottom + 34
     canvas.dot(_LEFT + 6, y - 4, 5, Fill.LEVEL_1)
     canvas.text(_LEFT + 16, y, "value", "small muted")
-    canvas.line(_LEFT + 76, y - 12, _LEFT + 76, y + 3, "target")
-    canvas.text(_LEFT + 84, y, "target", "small muted")
+    if any(row.target is not None for row in rows):
+        canvas.line(_LEFT + 76, y - 12, _LEFT + 76, y + 3, "target")
+        canvas.text(_LEFT + 84, y, "target", "small muted")
     if any(row.band is not None for row in rows):
         canvas.plate(_LEFT + 146, y - 11, 24, 14, "band")
         canvas.text(_LEFT + 176, y, "chance alone brings 95 % of values here", "small muted")

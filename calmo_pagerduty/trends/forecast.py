@@ -7,6 +7,7 @@ if its interval held what it promised: `statistics.rolling_origin`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.statistics.rolling_origin import MIN_BACK_TESTS, QUANTILES, BackTest, back_test
 from calmo_pagerduty.trends.series import DAYS_PER_WEEK, SHIFTS_PER_WEEK, Series, counts_between, shift_starts
 
@@ -70,7 +71,7 @@ def _forecast(
     horizon: Horizon, counts: tuple[int, ...], starts: tuple[int, ...], season: int, length: int
 ) -> Forecast:
     if sum(counts) < MIN_INCIDENTS:
-        return Forecast(horizon, f"{sum(counts)} incidents; a forecast needs {MIN_INCIDENTS}")
+        return Forecast(horizon, f"{count_text(sum(counts), 'incident')}; a forecast needs {MIN_INCIDENTS}")
     test = back_test(counts, season, length)
     if test is None:
         return Forecast(horizon, f"too short a time for {MIN_BACK_TESTS} back-tests")

@@ -70,7 +70,7 @@ def season_rows(season: JsonObject) -> list[CellRow]:
 def rate_dots(services: Sequence[JsonObject], most: int = 20) -> list[DotRow]:
     """Return the incidents per week of services, each with its verdict."""
     return [
-        DotRow(row["name"], row["per_week"], None, None, f"{row['verdict']}, n = {row['incidents']}")
+        DotRow(row["name"], row["per_week"], None, None, f"n = {row['incidents']}, {row['verdict']}")
         for row in services[:most]
     ]
 

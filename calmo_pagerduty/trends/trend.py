@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.statistics.change_points import ChangePoint, change_points
 from calmo_pagerduty.statistics.counts import Dispersion, dispersion_around, dispersion_of, mean_interval
 from calmo_pagerduty.statistics.estimators import Interval, benjamini_hochberg_adjusted
@@ -84,8 +85,8 @@ def trend_of(series: Series) -> Trend:
     if len(times) < MIN_INCIDENTS or len(weeks) < MIN_WEEKS:
         return replace(
             found,
-            reason=f"{len(times)} incidents in {len(weeks)} weeks; a trend needs {MIN_INCIDENTS} incidents"
-            f" in {MIN_WEEKS} weeks",
+            reason=f"{count_text(len(times), 'incident')} in {len(weeks)} weeks; a trend needs"
+            f" {MIN_INCIDENTS} incidents in {MIN_WEEKS} weeks",
         )
     return _tested(
         found, [float(time - series.whole_weeks.start) for time in times], series.whole_weeks.seconds
