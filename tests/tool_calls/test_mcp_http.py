@@ -12,7 +12,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.mcp.answer_budget import MAX_ANSWER
-from ingress.mcp.report_tools import REPORT_SHAPES
+from ingress.mcp.report_tools import REPORT_SHAPES, REPORT_TOOLS
 from tests.support.connected import WRITES_ON, add_connection
 from tests.support.mcp_text import data_of, text_of
 from tests.support.patience import ANSWER
@@ -103,7 +103,9 @@ async def test_the_read_tools_take_little_of_a_models_window(service: System) ->
 async def test_a_profile_shows_and_admits_its_categories_only(service: System) -> None:
     query = "?category=services&category=users"
     async with served(service) as url, agent(url, service.headers, query) as client:
-        wanted = {n for n, tool in TOOLS.items() if tool.category in {Category.SERVICES, Category.USERS}}
+        shown = {Category.SERVICES, Category.USERS}
+        wanted = {name for name, tool in TOOLS.items() if tool.category in shown}
+        wanted |= {tool.name for tool in REPORT_TOOLS if tool.category in shown}
         assert await names_of(client) == wanted | {TICKET_TOOL}
         assert not (await client.call_tool("list_services", {})).is_error
         outside = await client.call_tool("list_incidents", {})

@@ -178,13 +178,24 @@ def test_capacity_names_the_limits_the_people_needed_and_the_date_of_a_growing_p
 
 @pytest.mark.parametrize("seeds", [range(8), pytest.param(range(200), marks=pytest.mark.torture)])
 def test_placebo_accounts_stay_clean(seeds: range) -> None:
-    """Twenty services of constant rates: in at most 5 % of accounts is one said to have a trend."""
+    """Ten services of constant rates: in at most 5 % of accounts is one said to have a trend."""
     found = 0
     for seed in seeds:
         random = np.random.default_rng([99, seed])
         account = _account({f"P{n:02}": _times(random, float(random.uniform(0.3, 4))) for n in range(10)})
         found += bool(_codes(analyse_trends(account, TAKEN_AT), MORE_INCIDENTS))
     assert found <= max(1, 0.05 * len(seeds))
+
+
+@pytest.mark.parametrize("seeds", [range(5), pytest.param(range(100), marks=pytest.mark.torture)])
+def test_growth_is_found_among_constant_rates_in_nine_of_ten_accounts(seeds: range) -> None:
+    found = 0
+    for seed in seeds:
+        random = np.random.default_rng([98, seed])
+        times: dict[str, Sequence[int]] = {f"P{n}": _times(random, 2.0) for n in range(4)}
+        times["PGROWS"] = _times(random, 6, lambda share: 0.25 + 0.75 * share)
+        found += "PGROWS" in _codes(analyse_trends(_account(times), TAKEN_AT), MORE_INCIDENTS)
+    assert found >= 0.9 * len(seeds)
 
 
 def test_both_are_analyses_of_each_run_and_an_empty_account_has_nothing_to_say() -> None:
