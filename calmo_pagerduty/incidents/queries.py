@@ -40,7 +40,7 @@ class IssueFilter:
     incidents: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ()
     origins: tuple[str, ...] = ()
-    #: Part of the title in any case, or the incident's number.
+    #: Part of the title in any case, or the incident's number or id.
     text: str = ""
 
 
@@ -227,7 +227,7 @@ def _filter_conditions(issue_filter: IssueFilter) -> list[ColumnElement[bool]]:
         # People know services by name, programs by id.
         conditions.append(sa.or_(issues.c.service_id.in_(services), service_names.in_(services)))
     if text := issue_filter.text:
-        matches = [issues.c.title.icontains(text, autoescape=True)]
+        matches = [issues.c.title.icontains(text, autoescape=True), issues.c.incident_id == text]
         number = text.removeprefix("#")
         if number.isascii() and number.isdigit() and len(number) <= MAX_NUMBER_DIGITS:
             matches.append(issues.c.number == int(number))

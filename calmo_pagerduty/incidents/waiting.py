@@ -10,7 +10,7 @@ from datetime import datetime
 from calmo_pagerduty.connections.response_targets import Goal
 from calmo_pagerduty.incidents.action_progress import UNFINISHED, Progress
 from calmo_pagerduty.incidents.actions import Operation
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.response_targets import ResponseTarget, ResponseTimes, TargetState
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 
@@ -51,6 +51,9 @@ def _for_writes(operations: Iterable[tuple[Operation, Progress]]) -> Iterator[Wa
 
 def _for_people(issue: Issue, times: ResponseTimes, now: datetime) -> Iterator[Waiting]:
     if issue.status is IncidentStatus.RESOLVED:
+        return
+    if issue.origin is IssueOrigin.FINDING:
+        yield Waiting("for what its finding says to be mended")
         return
     people = ", ".join(person.name or person.id for person in issue.assignees) or "somebody"
     if issue.status is IncidentStatus.TRIGGERED:

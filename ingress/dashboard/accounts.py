@@ -10,12 +10,10 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
 from starlette.requests import Request
 
 from calmo_pagerduty.coverage.analysis import account_zone
 from calmo_pagerduty.kernel.time_zones import time_zone
-from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotUnreadable
@@ -120,11 +118,3 @@ async def find_account(ask: Ask, connection: str | None = None) -> Account:
     except SnapshotUnreadable as error:
         return Account(ask, listed, chosen, None, str(error))
     return Account(ask, listed, chosen, snapshot)
-
-
-def drawn(figure: Figure) -> Markup:
-    """Return a figure for the middle of a page.
-
-    It is markup by our own writer, which escapes every text and knows neither scripts nor style attributes.
-    """
-    return Markup(figure.inline())  # noqa: S704 - see the docstring; tests draw hostile names

@@ -25,8 +25,8 @@ from ingress.parts import Ingress
 T = TypeVar("T")
 Q = TypeVar("Q", bound=BaseModel)
 
-#: Which table of the page is asked for as a file, and of which kind.
-_PARAMETERS_OF_EVERY_PAGE = frozenset({"download", "table"})
+#: Which table or plot of the page is asked for as a file, and of which kind.
+_PARAMETERS_OF_EVERY_PAGE = frozenset({"download", "table", "figure"})
 
 
 @dataclass
@@ -50,9 +50,9 @@ class Ask:
 
     @cached_property
     def download(self) -> str | None:
-        """`csv` or `md` if a table of the page is asked for as a file."""
+        """`csv` or `md` if a table of the page is asked for as a file, `svg` if a plot is."""
         wanted = self.request.query_params.get("download", "")
-        return wanted if wanted in {"csv", "md"} else None
+        return wanted if wanted in {"csv", "md", "svg"} else None
 
     def may(self, permission: str) -> bool:
         return permission in self.caller.permissions
@@ -80,7 +80,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Content:
-    """What a page shows: the template's variables, and tables that can be downloaded, by name."""
+    """What a page shows: the template's variables, and tables that can be downloaded, by name.
+
+    The variable `figures` holds the page's plots, which can be downloaded, too.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Table[Any]] = field(default_factory=dict)

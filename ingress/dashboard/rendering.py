@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from calmo_pagerduty.plots.svg import Figure
 from ingress.dashboard import looks
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.static_files import StaticFiles
@@ -41,6 +43,7 @@ class Renderer:
             "iso": iso_time,
             "span": duration,
             "web": web_address,
+            "drawn": drawn,
         }
         self._environment.globals |= {
             "ROOT": ROOT,
@@ -69,6 +72,14 @@ class Renderer:
 def _without_invisible_characters(value: Any) -> Any:
     """PagerDuty's texts are written by whoever can send an alert. What templates drew already stays."""
     return sanitize_text(value, MAX_TEXT) if type(value) is str else value
+
+
+def drawn(figure: Figure) -> Markup:
+    """Return a figure for the middle of a page.
+
+    It is markup by our own writer, which escapes every text and knows neither scripts nor style attributes.
+    """
+    return Markup(figure.inline())  # noqa: S704 - see the docstring; tests draw hostile names
 
 
 def address_of(request: Request) -> str:

@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
-
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.figures import pairs_figure
 from calmo_pagerduty.plots.model import PairRow
+from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.plots.time_axis import moment_text
-from ingress.dashboard.accounts import drawn
 from ingress.dashboard.tables import Column, Table
 from ingress.scheduling.models import ScenarioTotals, WhatIfModel
 
@@ -96,13 +94,13 @@ def effect_tables(result: WhatIfModel) -> dict[str, Table[JsonObject] | Table[Ha
     }
 
 
-def hours_figure(result: WhatIfModel) -> Markup | None:
-    """Return the plot of hours before and after; None if nobody's hours change."""
+def hours_figures(result: WhatIfModel) -> list[Figure]:
+    """Return the plot of hours before and after; none if nobody's hours change."""
     rows = [PairRow(row["name"], row["before"]["hours"], row["after"]["hours"]) for row in result.people]
     if not rows:
-        return None
+        return []
     rows.sort(key=lambda row: (-(row.after or 0.0), row.name))
-    return drawn(pairs_figure("what-if", "On-call hours before and after", "h", rows))
+    return [pairs_figure("what-if", "On-call hours before and after", "h", rows)]
 
 
 def comparison_table(scenarios: Sequence[ScenarioTotals]) -> Table[ScenarioTotals]:
@@ -129,8 +127,8 @@ def comparison_table(scenarios: Sequence[ScenarioTotals]) -> Table[ScenarioTotal
     )
 
 
-def comparison_figures(scenarios: Sequence[ScenarioTotals]) -> list[tuple[str, Markup]]:
-    """Return plots of saved scenarios, each before and after, with their headings."""
+def comparison_figures(scenarios: Sequence[ScenarioTotals]) -> list[Figure]:
+    """Return plots of saved scenarios, each before and after."""
 
     def rows(figure: str, key: str | None) -> list[PairRow]:
         def value(row: ScenarioTotals, side: str) -> float | None:
@@ -140,7 +138,7 @@ def comparison_figures(scenarios: Sequence[ScenarioTotals]) -> list[tuple[str, M
         return [PairRow(row.name, value(row, "before"), value(row, "after")) for row in scenarios]
 
     return [
-        (title, drawn(pairs_figure(f"comparison-{figure}".replace("_", "-"), title, "h", rows(figure, key))))
+        pairs_figure(f"comparison-{figure}".replace("_", "-"), title, "h", rows(figure, key))
         for figure, title, key in (
             ("gap_hours", "Gap hours before and after", None),
             ("max_load", "Hours of the most loaded person, before and after", "hours"),

@@ -16,6 +16,7 @@ from calmo_pagerduty.access.session_store import Message
 from ingress.api.endpoints import read_body
 from ingress.api.errors import NotPermitted, ResourceNotFound
 from ingress.api.key_limits import REQUESTS
+from ingress.api.pictures import svg_response
 from ingress.dashboard import oidc, security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import SAID_ON_THE_PAGE, STATUS_OF, ErrorPages, explain, status_of
@@ -283,15 +284,28 @@ async def go_to_first_page(_request: Request) -> Response:
 
 
 def _download(ask: Ask, shown: Content) -> Response:
-    """Return a table as a file. Raises ResourceNotFound."""
+    """Return a table or a plot as a file. Raises ResourceNotFound."""
+    if ask.download == "svg":
+        return _picture(ask, shown)
     name = ask.request.query_params.get("table") or next(iter(shown.tables), "")
     table, kind = shown.tables.get(name), str(ask.download)
     if table is None:
         raise ResourceNotFound(f"this page has no table {name[:40]!r}")
     text = table.csv() if kind == "csv" else table.markdown()
+    return Response(text, media_type=_DOWNLOAD_TYPES[kind], headers=_as_file(ask, name))
+
+
+def _picture(ask: Ask, shown: Content) -> Response:
+    """Return a plot as a file. Raises ResourceNotFound."""
+    name = ask.request.query_params.get("figure", "")
+    figure = next((figure for figure in shown.values.get("figures", ()) if figure.id == name), None)
+    if figure is None:
+        raise ResourceNotFound(f"this page has no plot {name[:40]!r}")
+    response = svg_response(figure)
+    response.headers.update(_as_file(ask, name))
+    return response
+
+
+def _as_file(ask: Ask, name: str) -> dict[str, str]:
     file = re.sub(r"[^a-z0-9]+", "-", f"{name} {ask.now:%Y-%m-%d %H%M}".lower()).strip("-")
-    return Response(
-        text,
-        media_type=_DOWNLOAD_TYPES[kind],
-        headers={"Content-Disposition": f'attachment; filename="{file}.{kind}"'},
-    )
+    return {"Content-Disposition": f'attachment; filename="{file}.{ask.download}"'}

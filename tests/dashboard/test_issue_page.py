@@ -76,6 +76,19 @@ async def test_an_issue_s_page_stands_in_order_and_works_without_scripts(
         await expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
 
 
+async def test_a_link_with_an_incident_s_id_leads_to_its_issue(site: DashboardSite) -> None:
+    incident = await site.an_issue(site.webhook(), "Linked from PagerDuty", 2)
+    session = await site.session(site.a_key())
+    found = await session.get(f"/dashboard/incidents/{incident}")
+    assert found.status_code == 303
+    assert "Linked from PagerDuty" in (await session.get(found.headers["location"])).text
+    assert "Linked from PagerDuty" in (await session.get(f"/dashboard/issues?text={incident}")).text
+    unknown = await session.get("/dashboard/incidents/Q0NEVERCAME00")
+    assert unknown.headers["location"] == "/dashboard/explain/Q0NEVERCAME00"
+    reader = await site.session(site.a_key("issues:read", scopes=("organization:other",)))
+    assert (await reader.get(f"/dashboard/incidents/{incident}")).status_code == 404
+
+
 async def test_who_may_not_act_reads_which_rule_says_no(site: DashboardSite, issue: str) -> None:
     reader = await site.session(site.a_key("issues:read"))
     page = (await reader.get(f"/dashboard/issues/{issue}")).text

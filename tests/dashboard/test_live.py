@@ -1,21 +1,29 @@
 """Live pages: rows follow their issues, nothing moves under the reader, and a page says when it is stale."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Request, Route, expect
 
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.browser import Visit, visiting
-from tests.support.builders import new_id
+from tests.support.builders import an_event, new_id
+from tests.support.connected import add_connection
 from tests.support.dashboard import DashboardSite
+from tests.support.doors import ACME, save_pending
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER
 
 FAR, BANK = "organization:far", "organization:bank"
+
+#: In a storm so many issues change so often; every tenth event is about the one that is read.
+STORMY_ISSUES, EVENTS_A_SECOND = 20, 200
+BATCH = 20
 
 
 @pytest.fixture
@@ -158,6 +166,70 @@ async def test_half_typed_text_survives_changes(site: DashboardSite, visit: Visi
     await expect(search).to_be_focused()
 
 
+@pytest.mark.parametrize("events", [300, pytest.param(60 * EVENTS_A_SECOND, marks=pytest.mark.torture)])
+async def test_a_storm_leaves_a_half_typed_note_as_it_is_and_each_change_is_seen(
+    site: DashboardSite, browser: Browser, events: int
+) -> None:
+    connection = add_connection(site.database, site.doorway.keyring, ACME)
+    webhook = site.webhook(connection_id=connection)
+    incidents = [await site.an_issue(webhook, "Before the storm", 9) for _ in range(STORMY_ISSUES)]
+    read = IncidentRef(connection_id=connection, incident_id=incidents[0])
+    async with visiting(browser, site.address) as visit:
+        page = visit.page
+        await visit.sign_in(site.a_key(), f"/dashboard/issues/{read.issue_id}")
+        await expect(page.locator("#live")).to_have_attribute("data-state", "live")
+        await page.evaluate("""() => {
+            window.seen = [];
+            document.addEventListener("issue", (event) => window.seen.push(event.detail.data));
+        }""")
+        note = page.get_by_label("New note")
+        await note.press_sequentially("half a thought")
+        await note.evaluate("""field => {
+            field.setSelectionRange(2, 6, "backward");
+            window.lost = [];
+            for (const kind of ["blur", "input"]) field.addEventListener(kind, () => window.lost.push(kind));
+        }""")
+        await storm(site, webhook, incidents, events)
+        seen = await eventually(lambda: page.evaluate("window.seen"), lambda found: len(found) >= events)
+        assert len({each.partition(",")[2] for each in seen}) == len(seen) == events
+        await expect(page.get_by_role("heading", level=1)).to_contain_text(f"Change {events - 10}")
+        await expect(page.locator("#headline")).to_contain_text("open")
+        assert await page.evaluate("window.lost") == []
+        await expect(note).to_be_focused()
+        where = "field => [field.value, field.selectionStart, field.selectionEnd, field.selectionDirection]"
+        assert await note.evaluate(where) == ["half a thought", 2, 6, "backward"]
+        await page.keyboard.type("ndy ")
+        await expect(note).to_have_value("handy  thought")
+
+
+async def storm(site: DashboardSite, webhook: str, incidents: list[str], events: int) -> None:
+    """Change issues so often, or as fast as the machine can; every tenth event is about the first one."""
+    begun = time.monotonic()
+    for first in range(0, events, BATCH):
+        for number in range(first, first + BATCH):
+            incident = incidents[0] if number % 10 == 0 else incidents[number % len(incidents)]
+            event = an_event(EventType.ESCALATED, incident, title=f"Change {number}")
+            await site.doorway.deliver(webhook, event)
+        await asyncio.to_thread(save_pending, site.database)
+        await eventually(_has_come(begun + (first + BATCH) / EVENTS_A_SECOND))
+
+
+def _has_come(moment: float) -> Callable[[], Awaitable[bool]]:
+    return lambda: asyncio.sleep(0, time.monotonic() >= moment)
+
+
+async def test_the_line_at_the_top_follows_what_happens_and_keeps_its_focus(
+    site: DashboardSite, visit: Visit
+) -> None:
+    line = visit.page.locator("#headline")
+    count = visit.page.get_by_role("link", name="open", exact=False).first
+    before = int((await count.inner_text()).split()[0])
+    await count.focus()
+    await site.an_issue(site.webhook(), "One more", 0)
+    await expect(line).to_contain_text(f"{before + 1} open")
+    await expect(count).to_be_focused()
+
+
 async def test_the_stream_carries_keys_of_what_the_caller_sees_and_resumes_after_any(
     site: DashboardSite,
 ) -> None:
@@ -175,7 +247,7 @@ async def test_the_stream_carries_keys_of_what_the_caller_sees_and_resumes_after
 async def test_a_foreign_issue_s_row_is_not_there(site: DashboardSite) -> None:
     await site.an_issue(site.webhook(BANK), "secret of the bank")
     seen = await (await site.session(site.a_key(scopes=(BANK,)))).get("/dashboard/issues")
-    row = seen.text.partition('hx-get="')[2].partition('"')[0]
+    row = seen.text.partition("<tbody>")[2].partition('hx-get="')[2].partition('"')[0]
     assert (await (await site.session(site.a_key(scopes=(BANK,)))).get(row)).status_code == 200
     stranger = await site.session(site.a_key(scopes=(FAR,)))
     assert (await stranger.get(row)).status_code == 404

@@ -1,8 +1,10 @@
 """The on-call pages: schedules, policies, services and reports of an account's newest snapshot."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import unescape
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -107,6 +109,19 @@ async def test_the_grid_and_its_table_say_the_same(site: DashboardSite, key: str
     assert "nobody 1 d" in page and HOSTILE not in page
     shifts = (await session.get("/dashboard/schedules?download=csv&table=shifts")).text
     assert "Shop,nobody," in shifts
+
+
+async def test_a_plot_comes_as_a_file(site: DashboardSite, key: str) -> None:
+    session = await site.session(key)
+    for path in ("schedules", "schedules/PSCHED", "reports/workload"):
+        page = (await session.get(f"/dashboard/{path}")).text
+        link = re.search(r'href="([^"]*download=svg[^"]*)"', page)
+        assert link is not None, path
+        file = await session.get(unescape(link[1]))
+        assert file.headers["content-type"] == "image/svg+xml"
+        assert file.headers["content-disposition"].endswith('.svg"')
+        assert file.text.startswith("<svg ") and "<style>" in file.text
+    assert (await session.get("/dashboard/schedules?download=svg&figure=none")).status_code == 404
 
 
 async def test_what_the_snapshot_does_not_have_is_not_found(site: DashboardSite, key: str) -> None:

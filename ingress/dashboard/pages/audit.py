@@ -30,7 +30,7 @@ def _table(rows: list[AuditRowModel]) -> Table[AuditRowModel]:
             Column("Who", lambda row: str(row.record.get("requester") or "")),
             Column("What", lambda row: str(row.record.get("tool") or "")),
             Column("Outcome", lambda row: str(row.record.get("outcome") or row.record.get("decision") or "")),
-            Column("Details", lambda row: _details(row.record), is_wide_only=True),
+            Column("Details", lambda row: _details(row.record)),
             Column("No.", lambda row: str(row.seq), is_figure=True),
         ),
         rows,

@@ -93,7 +93,7 @@ def finding_table(findings: Sequence[InboxFindingModel]) -> Table[InboxFindingMo
             Column("First seen", lambda finding: finding.first_seen_at.isoformat(), cell="first_seen"),
         ),
         findings,
-        empty="No finding matches. Analyses run daily; `calmo-pagerduty oncall run` starts one now.",
+        empty="No finding matches. Analyses run daily; the page of analyses starts one now.",
     )
 
 

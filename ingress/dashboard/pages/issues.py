@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from calmo_pagerduty.access.permissions import ISSUES_READ
+from starlette.responses import RedirectResponse
+
+from calmo_pagerduty.access.permissions import DELIVERIES_READ, ISSUES_READ
 from calmo_pagerduty.access.saved_view_store import SavedView
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import IssueOrigin
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.api.endpoints import NoInput
+from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.facets import Facet
 from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.saved_views import list_own_views, view_actions
+from ingress.dashboard.security import ROOT
 from ingress.dashboard.tables import Column, Table
 from ingress.incidents.models import IssueListQuery, IssueModel
 
@@ -53,6 +58,23 @@ async def show_row(ask: Ask) -> Content:
     """GET /dashboard/issues/{id}/row: the issue's row, as the lists draw it. Raises ResourceNotFound."""
     issue = await ask.ingress.issues.show(ask.request, ask.caller, NoInput())
     return Content({"issue": issue}, {"issues": issue_table("Issues", [issue])})
+
+
+async def go_to_issue(ask: Ask) -> Content:
+    """GET /dashboard/incidents/{incident}: the issue of an incident, for links from PagerDuty.
+
+    Several connections may have one each; if none has, the explanation says why. Raises ResourceNotFound.
+    """
+    incident = ask.request.path_params["incident"]
+    query = IssueListQuery.model_validate({"incident": [incident], "limit": 2})
+    found = (await ask.ingress.issues.list(ask.request, ask.caller, query)).issues
+    if len(found) == 1:
+        return Content(file=RedirectResponse(f"{ROOT}/issues/{found[0].id}", 303))
+    if found:
+        return Content(file=RedirectResponse(f"{LIST.address}?{urlencode({'incident': incident})}", 303))
+    if not ask.may(DELIVERIES_READ):
+        raise ResourceNotFound(f"there is no issue of incident {incident[:60]!r}")
+    return Content(file=RedirectResponse(f"{ROOT}/explain/{quote(incident, safe='')}", 303))
 
 
 def issue_table(
@@ -110,5 +132,6 @@ LIST = Page("/issues", "Issues", ISSUES_READ, show_list, "issues", menu="Issues"
 PAGES = (
     LIST,
     Page("/issues/{id}/row", "Issue", ISSUES_READ, show_row, "issue_row"),
+    Page("/incidents/{incident}", "Issue", ISSUES_READ, go_to_issue, "issue"),
 )
 ACTIONS = view_actions(LIST.path, LIST.permission, IssueListQuery)

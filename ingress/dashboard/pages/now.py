@@ -20,8 +20,9 @@ OPEN = (IncidentStatus.TRIGGERED, IncidentStatus.ACKNOWLEDGED)
 MAX_SHOWN = 50
 #: More waiting calls than these are on the page of approvals.
 MAX_CALLS = 5
-#: The analysis that finds gaps, and states in which nobody has said no to a finding.
+#: The analysis that finds gaps, its findings that are some, and states in which nobody has said no to one.
 COVERAGE = "coverage"
+GAPS = frozenset({"policy_gap", "first_level_gap"})
 UNDECIDED = (FindingState.NEW, FindingState.RETURNED, FindingState.ACCEPTED)
 
 
@@ -56,13 +57,13 @@ async def _waiting_calls(ask: Ask) -> Sequence[ToolCallModel]:
 
 
 async def _next_gap(ask: Ask) -> InboxFindingModel | None:
-    """Return the open finding about coverage that begins next; None if there is none, or it isn't theirs."""
+    """Return the open finding of a gap that begins next; None if there is none, or it isn't theirs."""
     if not ask.may(FINDINGS_READ):
         return None
     query = FindingListQuery.model_validate({"state": UNDECIDED, "analysis": [COVERAGE], "limit": 200})
     found = (await ask.ingress.findings.list(ask.request, ask.caller, query)).findings
-    coming = [(finding.starts_at, finding) for finding in found if finding.starts_at is not None]
-    later = [(at, finding) for at, finding in coming if at > ask.now]
+    gaps = [finding for finding in found if finding.code in GAPS]
+    later = [(gap.starts_at, gap) for gap in gaps if gap.starts_at is not None and gap.starts_at > ask.now]
     return min(later, key=lambda row: row[0])[1] if later else None
 
 
@@ -70,4 +71,12 @@ def _is_assigned(issue: IssueModel, user_id: str | None) -> bool:
     return user_id is not None and any(assignee.id == user_id for assignee in issue.assignees)
 
 
-PAGES = (Page("/now", "Now", ISSUES_READ, show, "now", menu="Now", key="n"),)
+async def show_headline(_ask: Ask) -> Content:
+    """GET /dashboard/headline: the line at the top of every page, which a live page fetches again."""
+    return Content()
+
+
+PAGES = (
+    Page("/now", "Now", ISSUES_READ, show, "now", menu="Now", key="n"),
+    Page("/headline", "Headline", ISSUES_READ, show_headline, "headline"),
+)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
 from pydantic import ValidationError
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ
@@ -12,9 +11,10 @@ from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.figures import pairs_figure
 from calmo_pagerduty.plots.model import PairRow
+from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.scheduling.drafts import TOOL
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
-from ingress.dashboard.accounts import Account, drawn, find_account
+from ingress.dashboard.accounts import Account, find_account
 from ingress.dashboard.error_pages import explain
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.proposals import Proposal, proposals
@@ -94,7 +94,7 @@ async def _answer(
         "result": result,
         "cards": _cards(plans),
         "explanation": best["explanation"] if is_infeasible else (),
-        "figure": None if is_infeasible else _loads_figure(result),
+        "figures": [] if is_infeasible else _loads_figures(result),
         "window": [local_text(text, zone) for text in (result.since, result.until)],
     }
     return values, {"plans": plan_table([present, *plans]), "loads": load_table(result)}
@@ -156,7 +156,7 @@ def load_table(result: OptimisationModel) -> Table[JsonObject]:
     return Table("Weighted hours", columns, result.people, empty="Your key may not see persons.")
 
 
-def _loads_figure(result: OptimisationModel) -> Markup | None:
+def _loads_figures(result: OptimisationModel) -> list[Figure]:
     rows = [
         PairRow(
             row["name"],
@@ -167,9 +167,9 @@ def _loads_figure(result: OptimisationModel) -> Markup | None:
         for row in result.people
     ]
     if not rows:
-        return None
+        return []
     title = "Load with history, as it is and in the best roster"
-    return drawn(pairs_figure("optimum", title, "weighted h", rows))
+    return [pairs_figure("optimum", title, "weighted h", rows)]
 
 
 def _share(plan: JsonObject) -> str:

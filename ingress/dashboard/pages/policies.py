@@ -1,17 +1,19 @@
 """Escalation policies: who would be paged now; a policy's levels, its answers, and a simulated incident."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.coverage.lanes import percent_text
 from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.snapshots.model import EscalationRule, Policy, TargetKind, Urgency
 from ingress.api.errors import ResourceNotFound
 from ingress.coverage.endpoints import require_object
 from ingress.coverage.models import CoverageQuery, ReadinessQuery
-from ingress.dashboard.accounts import Account, drawn, find_account
+from ingress.dashboard.accounts import Account, find_account
 from ingress.dashboard.local_times import local_moment
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.findings import finding_table
@@ -85,7 +87,7 @@ async def show_policy(ask: Ask) -> Content:
         account.request, ask.caller, CoverageQuery(days=COVERAGE_DAYS, policy=policy.id)
     )
     row = _policy_row(account, policy, next(iter(coverage.policies), None))
-    figure = await _ladder(account, policy.id)
+    figures = await _ladder(account, policy.id)
     listed = FindingListQuery.model_validate(
         {"entity": [policy.id], "connection": [account.connection or ""]}
     )
@@ -97,7 +99,7 @@ async def show_policy(ask: Ask) -> Content:
         {
             "policy": policy,
             "row": row,
-            "figure": figure,
+            "figures": figures,
             "hidden_people": hidden,
             "services": services,
             "zone": account.zone().key,
@@ -159,13 +161,12 @@ def _targets(account: Account, rule: EscalationRule) -> str:
     )
 
 
-async def _ladder(account: Account, policy_id: str) -> Any:
-    """Return the plot of unanswered pages; None as long as no incident of the policy was answered."""
+async def _ladder(account: Account, policy_id: str) -> Sequence[Figure]:
+    """Return the plot of unanswered pages; none as long as no incident of the policy was answered."""
     try:
-        figure = await asyncio.to_thread(ladder_figure, account.index.snapshot, account.now, policy_id)
+        return [await asyncio.to_thread(ladder_figure, account.index.snapshot, account.now, policy_id)]
     except ResourceNotFound:
-        return None
-    return drawn(figure)
+        return ()
 
 
 async def _answers(account: Account, policy_id: str) -> list[JsonObject]:
@@ -198,7 +199,11 @@ def _channels(person: JsonObject, urgency: Urgency) -> str:
         cell for cell in person["cells"] if cell["urgency"] == urgency.value and cell["state"] == "ready"
     ]
     soonest = sorted(ready, key=lambda cell: (cell["first_minutes"] or 0, cell["channel"]))
-    return ", ".join(f"{cell['channel']} {_after(cell['first_minutes'])}" for cell in soonest) or "none"
+    return ", ".join(map(_channel, soonest)) or "none"
+
+
+def _channel(cell: JsonObject) -> str:
+    return f"{cell['channel'].replace('_', ' ')} {_after(cell['first_minutes'])}"
 
 
 def _after(minutes: float | None) -> str:
@@ -272,7 +277,7 @@ def answer_table(levels: list[JsonObject]) -> Table[JsonObject]:
 
 
 def _minutes(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:g} min"
+    return UNKNOWN if value is None else f"{value:.1f}".removesuffix(".0") + " min"
 
 
 def _unanswered(row: JsonObject) -> str:
@@ -280,8 +285,8 @@ def _unanswered(row: JsonObject) -> str:
     if share is None:
         return UNKNOWN
     interval = row["interval"]
-    between = "" if interval is None else f" ({interval[0]:.0%} to {interval[1]:.0%})"
-    return f"{share:.0%}{between}"
+    between = "" if interval is None else f" ({100 * interval[0]:.0f} to {100 * interval[1]:.0f} %)"
+    return f"{100 * share:.0f} %{between}"
 
 
 def _advice(advice: JsonObject) -> str:

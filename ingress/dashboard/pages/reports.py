@@ -10,7 +10,7 @@ from calmo_pagerduty.workload.reports import workload_figures, workload_tables
 from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
 from ingress.api.endpoints import query_values
 from ingress.api.errors import ResourceNotFound
-from ingress.dashboard.accounts import Account, drawn, find_account
+from ingress.dashboard.accounts import Account, find_account
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
 from ingress.escalation.models import LintQuery
@@ -136,7 +136,7 @@ async def show_workload(ask: Ask) -> Content:
             "notes": report.notes,
             "table_notes": {f"t{number}": table.note for number, table in enumerate(report.tables)},
             "definitions": report.definitions,
-            "figures": [(figure.title, drawn(figure)) for figure in workload_figures(document)],
+            "figures": workload_figures(document),
         },
         tables,
     )

@@ -20,7 +20,7 @@ from calmo_pagerduty.snapshots.on_call import Shift
 from ingress.api.models import Word
 from ingress.coverage.endpoints import GRID_DAYS, grid_selection, require_object, schedules_figure
 from ingress.coverage.models import CoverageModel, CoverageQuery, GridQuery
-from ingress.dashboard.accounts import Account, drawn, find_account
+from ingress.dashboard.accounts import Account, find_account
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.schedule_parts import (
     candidate_table,
@@ -95,7 +95,7 @@ async def show_list(ask: Ask) -> Content:
     figure = await asyncio.to_thread(schedules_figure, account.snapshot, query)
     shifts = _selected_shifts(account, query, days)
     return account.content(
-        {"query_": query, "figure": drawn(figure), "zone": query.time_zone, "gap_rows": _gap_count(coverage)},
+        {"query_": query, "figures": [figure], "zone": query.time_zone, "gap_rows": _gap_count(coverage)},
         {
             "schedules": schedule_table(_rows(account, shifts, coverage, query.time_zone or "")),
             "shifts": shift_table(_shift_rows(account, shifts, query.time_zone or "")),
@@ -124,7 +124,7 @@ async def show_schedule(ask: Ask) -> Content:
             "schedule": schedule,
             "row": _rows(account, shifts, coverage, zone.key)[0],
             "covered": covered,
-            "figure": drawn(figure),
+            "figures": [figure],
             "zone": zone.key,
             "people": members(account, schedule),
             **cover_values(account, wanted),
@@ -144,6 +144,13 @@ def _selected_shifts(account: Account, query: GridQuery, days: int) -> list[Sche
     selected = grid_selection(account.index, query).schedule_ids or frozenset()
     timelines = Timelines(account.index, Span(account.now, account.now + days * DAY))
     return [row for row in schedule_shifts(timelines, account.now) if row.schedule_id in selected]
+
+
+def _until(row: ScheduleRow) -> str:
+    """Return until when it is as it is now: the shift's end, or the beginning of the next one."""
+    if row.now is not None:
+        return row.now.end
+    return row.next.start if row.is_known and row.next is not None else ""
 
 
 def _gap_count(coverage: CoverageModel) -> int:
@@ -220,7 +227,7 @@ def schedule_table(rows: list[ScheduleRow]) -> Table[ScheduleRow]:
         (
             Column("Schedule", lambda row: row.name, cell="schedule"),
             Column("Now", lambda row: _who(row, row.now), cell="schedule_now"),
-            Column("Until", lambda row: row.now.end if row.now else "", cell="schedule_until"),
+            Column("Until", _until, cell="schedule_until"),
             Column("Next", _next, cell="schedule_next"),
             Column("Covered", lambda row: row.covered, is_figure=True),
             Column("Gaps", lambda row: row.gaps, is_figure=True),

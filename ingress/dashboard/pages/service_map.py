@@ -17,7 +17,7 @@ from calmo_pagerduty.dependencies.text_forms import MapRow, map_rows
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.snapshots.dependency_model import ServiceKind
 from ingress.api.models import Word
-from ingress.dashboard.accounts import drawn, find_account
+from ingress.dashboard.accounts import find_account
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.proposals import proposals
 from ingress.dashboard.tables import Column, Table
@@ -51,7 +51,7 @@ async def show_map(ask: Ask) -> Content:
     return account.content(
         {
             "query_": query,
-            "figure": drawn(figure),
+            "figures": [figure],
             "map": shown.map,
             "cycles": [", ".join(shown.map.names[key] for key in circle) for circle in shown.map.cycles],
             "alone": [shown.map.names[key] for key in shown.map.without_dependencies],

@@ -15,7 +15,7 @@ from calmo_pagerduty.trends.texts import (
     Columns,
 )
 from ingress.api.errors import ResourceNotFound
-from ingress.dashboard.accounts import drawn, find_account
+from ingress.dashboard.accounts import find_account
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
 from ingress.trends.models import CapacityQuery, TrendsQuery
@@ -32,7 +32,7 @@ async def show_trends(ask: Ask) -> Content:
     services = [{**row, "query": account.query_text} for row in answer.metrics["services"]]
     rates = dots_figure("rates", "Incidents per week, most first", "per week", rate_dots(services))
     return account.content(
-        {"metrics": answer.metrics, "figures": [("Incidents per week", drawn(rates))] if services else []},
+        {"metrics": answer.metrics, "figures": [rates] if services else []},
         {
             "services": _table("Services", TREND_COLUMNS, services, cell="trend"),
             "forecasts": _table("Forecasts", FORECAST_COLUMNS, _forecasts(services)),
@@ -54,7 +54,7 @@ async def show_service(ask: Ask) -> Content:
     return account.content(
         {
             "metrics": answer.metrics,
-            "figures": [(figure.title, drawn(figure)) for figure in trend_figures(rows[0])],
+            "figures": trend_figures(rows[0]),
         },
         {
             "trend": _table("Trend", TREND_COLUMNS, rows),
@@ -71,7 +71,7 @@ async def show_capacity(ask: Ask) -> Content:
         return account.content()
     answer = await ask.ingress.trends.capacity(account.request, ask.caller, CapacityQuery())
     metrics = answer.metrics
-    figures = [("Incidents per shift", drawn(capacity_figure(metrics)))] if metrics["policies"] else []
+    figures = [capacity_figure(metrics)] if metrics["policies"] else []
     return account.content(
         {"metrics": metrics, "figures": figures},
         {

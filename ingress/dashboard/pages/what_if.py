@@ -23,7 +23,7 @@ from ingress.dashboard.scenario_tables import (
     comparison_table,
     effect_facts,
     effect_tables,
-    hours_figure,
+    hours_figures,
     local_text,
 )
 from ingress.dashboard.security import ROOT
@@ -140,7 +140,7 @@ async def _effects(
     values = {
         "result": result,
         "facts": effect_facts(result.totals),
-        "figure": hours_figure(result),
+        "figures": hours_figures(result),
         "window": [local_text(text, account.zone()) for text in (result.since, result.until)],
         "proposals": list((await proposals(account.ask, account.connection or "", drafts)).values()),
     }

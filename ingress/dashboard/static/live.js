@@ -5,6 +5,9 @@ import { clock, duration } from "./times.js";
 const STALE_MS = 8000;
 const CONNECT_AGAIN_MS = 2000;
 const SAID_MS = 5000;
+// The line at the top is fetched again after a change, at most so often, and when only the time went by.
+const LINE_MS = 1000;
+const LINE_AT_LEAST_MS = 60000;
 // In a storm, so many new issues are looked at for being critical in `SAID_MS`.
 const MAX_LOOKED_AT = 5;
 
@@ -18,16 +21,21 @@ export function followStream() {
   let ended = false;
   let saidAt = 0;
   let lookedAt = [];
+  let lineAt = Date.now();
+  let lineWaits = false;
 
   const show = () => {
     const silent = Date.now() - beatAt;
     const state = ended ? "ended" : silent < STALE_MS ? "live" : "stale";
+    // The seconds are not read aloud; that the page became stale, or live again, is.
+    const before = live.dataset.state;
     live.dataset.state = state;
     text.textContent = {
       live: `live · ${duration(silent / 1000)}`,
       stale: `stale since ${clock(new Date(beatAt))}, retrying`,
       ended: "signed out: reload the page",
     }[state];
+    if (before && before !== state) document.getElementById("announcer").textContent = text.textContent;
   };
 
   const announce = (kind) => {
@@ -62,12 +70,23 @@ export function followStream() {
     return shown.length > 0;
   };
 
+  const fetchLine = () => {
+    if (lineWaits) return;
+    lineWaits = true;
+    setTimeout(() => {
+      lineWaits = false;
+      lineAt = Date.now();
+      document.getElementById("headline").dispatchEvent(new CustomEvent("changed"));
+    }, Math.max(0, lineAt + LINE_MS - Date.now()));
+  };
+
   // What could not be fetched is asked for again after the next beat, which says that the service is there. The
   // extension connects a stream again that broke, but not one that never began.
   const tryAgain = ({ target, detail }) => {
     const status = detail.ctx?.response?.status ?? 0;
     if (status && status < 500 && status !== 429) return;
     if (target === live) setTimeout(() => live.dispatchEvent(new CustomEvent("again")), CONNECT_AGAIN_MS);
+    else if (target.id === "headline") lineAt = 0;
     else if (target.dataset?.issue) notFetched.add(target.dataset.issue);
   };
 
@@ -82,10 +101,12 @@ export function followStream() {
     const again = [...notFetched];
     notFetched.clear();
     again.forEach(fetchShown);
+    if (beatAt - lineAt > LINE_AT_LEAST_MS) fetchLine();
   });
   document.addEventListener("issue", (event) => {
     beatAt = Date.now();
     const [id] = event.detail.data.split(",");
+    fetchLine();
     if (!fetchShown(id)) {
       if (!unseen.has(id)) alarmIfCritical(id);
       unseen.add(id);
