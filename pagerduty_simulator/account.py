@@ -26,7 +26,7 @@ class Account(Paging, CollaborationOperations):
 
     def add_service(self, name: str, policy: EscalationPolicy, teams: tuple[Team, ...] = ()) -> Service:
         """Add a service that existed before any subscription: it causes no event."""
-        service = Service(self._fresh_id(self.services), name, policy, teams, created_at=self.now())
+        service = Service(self._fresh_id(self.services), name, policy, teams)
         self.services[service.id] = service
         return service
 
@@ -35,7 +35,8 @@ class Account(Paging, CollaborationOperations):
     ) -> tuple[Event, ...]:
         """Create a service with the policy's teams; its id is the event's `service_id`."""
         policy = self.escalation_policies[escalation_policy_id]
-        service = self.add_service(name, policy, policy.teams)
+        service = replace(self.add_service(name, policy, policy.teams), created_at=self.now())
+        self.save_service(service)
         return self._emit_service_event(EventType.SERVICE_CREATED, service, by)
 
     def rename_service(self, service_id: str, name: str, *, by: str | None = None) -> tuple[Event, ...]:

@@ -1,5 +1,6 @@
 """The full REST objects of users, teams, services, escalation policies and priorities."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from pagerduty_simulator.payloads import wire_seconds
@@ -26,6 +27,9 @@ from pagerduty_simulator.resources import (
     User,
 )
 from pagerduty_simulator.rest.account_site import AccountSite
+
+#: When the services were made that an account began with.
+_FIRST_SERVICES: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def as_object(reference: JsonObject) -> JsonObject:
@@ -188,7 +192,7 @@ def policy_object(
 def service_object(site: AccountSite, service: Service, includes: frozenset[str] = frozenset()) -> JsonObject:
     """Return a technical service in full, with its status."""
     links = site.account.site
-    created_at = service.created_at or site.account.now()
+    created_at = service.created_at or _FIRST_SERVICES
     policy = service.escalation_policy
     policy_now = site.account.escalation_policies.get(policy.id, policy)
     pick_team = team_object if "teams" in includes else team_reference

@@ -68,6 +68,23 @@ def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
     assert alarms / WORLDS <= at_most(FALSE_DISCOVERY_RATE, WORLDS)
 
 
+def _since(around: AssessmentInput, days: float) -> AssessmentInput:
+    """The same world with the data of its last days alone, though more was asked for."""
+    first = around.now - timedelta(days=days)
+    return replace(
+        around,
+        changes=tuple(change for change in around.changes if change.at >= first),
+        past=tuple(incident for incident in around.past if incident.created_at >= first),
+    )
+
+
+@pytest.mark.parametrize("days", [1, 10])
+def test_in_a_young_account_it_is_as_rare(days: int) -> None:
+    luck = random.Random(days)  # noqa: S311
+    alarms = sum(bool(find_root_cause(near(_since(a_placebo(luck), days))).candidates) for _ in range(WORLDS))
+    assert alarms / WORLDS <= at_most(FALSE_DISCOVERY_RATE, WORLDS)
+
+
 MONTH = timedelta(days=28)
 
 

@@ -20,6 +20,7 @@ from calmo_pagerduty.contexts.analysis.streams import (
     effective_lead,
     epoch_seconds,
     hourly_rate_ratio,
+    observed_seconds,
 )
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
@@ -27,6 +28,8 @@ from calmo_pagerduty.contexts.analysis.title_index import Floats
 CHANGE_WINDOW = DAY
 INCIDENT_WINDOW = 30 * MINUTE
 RESOLVED = "resolved"
+#: A rate is counted over an hour at least (seconds).
+MIN_OBSERVED = 60 * MINUTE
 
 AnyIncident: TypeAlias = OpenIncident | PastIncident
 
@@ -60,6 +63,31 @@ class CorrelationWindow:
         others.pop(self.inputs.incident.id, None)
         return others
 
+    @cached_property
+    def observed(self) -> Mapping[str, float]:
+        """By kind of events, the seconds for which there is data; a kind that nobody read is missing."""
+        inputs, now = self.inputs, self.inputs.now.timestamp()
+        known = {
+            "change": (inputs.changes_since, epoch_seconds(change.at for change in inputs.changes)),
+            "incident": (
+                inputs.past_since,
+                epoch_seconds(incident.created_at for incident in self.incidents.values()),
+            ),
+        }
+        return {
+            kind: min(asked, observed_seconds(times, self.at, now))
+            for kind, (since, times) in known.items()
+            if since is not None and (asked := now - since.timestamp()) > 0
+        }
+
+    def observed_of(self, kind: str, service_id: str) -> float:
+        """Return the seconds for which there is data of this kind on the service: not before it was made."""
+        node = self.inputs.dependencies.nodes.get(service_id)
+        if node is None or node.created_at is None:
+            return self.observed[kind]
+        age = (self.inputs.now - node.created_at).total_seconds()
+        return min(self.observed[kind], max(age, MIN_OBSERVED))
+
     def nearest_service(self, change: Change) -> str | None:
         """Return the nearest of the change's services: this one or one upstream; None if it has neither."""
         candidates = (service_id for service_id in change.service_ids if service_id in self.hops)
@@ -82,7 +110,7 @@ def change_streams(window: CorrelationWindow) -> list[EventStream]:
     changes elsewhere that PagerDuty relates: it picked them from the whole account, so that is their rate.
     """
     inputs = window.inputs
-    seconds = _observed_seconds(inputs.changes_since, inputs.now)
+    seconds = window.observed.get("change")
     if seconds is None:
         return []
     moments: dict[str, list[datetime]] = defaultdict(list)
@@ -103,7 +131,7 @@ def change_streams(window: CorrelationWindow) -> list[EventStream]:
             service_id,
             window.hops[service_id],
             epoch_seconds(times),
-            seconds,
+            window.observed_of("change", service_id),
             _by_chance(near[service_id]),
             busy,
         )
@@ -118,8 +146,7 @@ def change_streams(window: CorrelationWindow) -> list[EventStream]:
 
 def incident_streams(window: CorrelationWindow) -> list[EventStream]:
     """Return one stream for each suspect that ever had an incident."""
-    inputs = window.inputs
-    seconds = _observed_seconds(inputs.past_since, inputs.now)
+    seconds = window.observed.get("incident")
     if seconds is None:
         return []
     by_service: dict[str, list[AnyIncident]] = defaultdict(list)
@@ -135,7 +162,7 @@ def incident_streams(window: CorrelationWindow) -> list[EventStream]:
             service_id,
             window.hops[service_id],
             epoch_seconds(incident.created_at for incident in incidents),
-            seconds,
+            window.observed_of("incident", service_id),
             _by_chance(_event(incident, window) for incident in incidents if _is_in_window(incident, window)),
             busy,
         )
@@ -189,9 +216,3 @@ def _is_in_window(incident: AnyIncident, window: CorrelationWindow) -> bool:
 def _by_chance(events: Iterable[StreamEvent]) -> tuple[StreamEvent, ...]:
     """Sort events, the least likely by chance first."""
     return tuple(sorted(events, key=lambda event: (effective_lead(event.lead), abs(event.lead), event.id)))
-
-
-def _observed_seconds(since: datetime | None, now: datetime) -> float | None:
-    """Return the length of the observed time in seconds; None if no rate can be counted over it."""
-    seconds = (now - since).total_seconds() if since else 0.0
-    return seconds if seconds > 0 else None

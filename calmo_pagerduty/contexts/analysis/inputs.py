@@ -28,6 +28,8 @@ class Node:
     url: str | None = None
     team_ids: tuple[str, ...] = ()
     escalation_policy_id: str | None = None
+    #: UTC; None if unknown.
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

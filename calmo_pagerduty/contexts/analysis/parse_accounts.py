@@ -36,6 +36,7 @@ def parse_service(item: Json) -> Node | None:
         parse_pagerduty_url(item),
         tuple(team.id for team in parse_references(item.get("teams"))),
         policy.id if policy else None,
+        parse_instant(item.get("created_at")),
     )
 
 

@@ -94,11 +94,11 @@ def candidate_score(chance: float, hops: int, lift: float | None = None) -> floa
 
 
 def _find_bursts(window: CorrelationWindow) -> list[_AccountBurst]:
-    since_by_kind = {"change": window.inputs.changes_since, "incident": window.inputs.past_since}
+    now = window.inputs.now.timestamp()
     return [
-        _AccountBurst(kind, find_burst(times, window.at, since.timestamp()))
-        for kind, since in since_by_kind.items()
-        if since is not None and len(times := unrelated_times(window, kind))
+        _AccountBurst(kind, find_burst(times, window.at, now - seconds))
+        for kind, seconds in window.observed.items()
+        if len(times := unrelated_times(window, kind))
     ]
 
 

@@ -7,6 +7,7 @@ single event in 30 days has a rate too, and its p-value holds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,8 @@ CLOCK_SKEW = 5 * MINUTE
 LEAD_OF_LATER = 30 * MINUTE
 #: The lift needs at least so many past incidents.
 MIN_PAST_EVENTS = 5
+#: So many events within a day, and none before, show that the data begins there.
+MIN_TELLING_EVENTS = 5
 #: Pseudo-count that draws the hourly rate ratio towards 1.
 _PRIOR_COUNT = 12.0
 _HOUR_BANDWIDTH = 1.5 * HOUR
@@ -112,6 +115,19 @@ def hourly_rate_ratio(times: Floats, at: float, seconds: float) -> float:
     distance = np.abs((times - at + DAY / 2) % DAY - DAY / 2)
     expected = len(times) * 2 * _HOUR_BANDWIDTH / DAY
     return max(1.0, (int((distance <= _HOUR_BANDWIDTH).sum()) + _PRIOR_COUNT) / (expected + _PRIOR_COUNT))
+
+
+def observed_seconds(times: Floats, at: float, now: float) -> float:
+    """Return for how many seconds there is data, by the account's events of one kind (sorted, epoch seconds).
+
+    A young account has data since it began, not since the time that was asked for. Events of the last day
+    before the incident `at` don't tell, since they may belong to it, unless they are many and all there is.
+    If none tells, the result is infinite.
+    Source: n uniform events of the last T seconds begin T × n / (n + 1) seconds ago, on average.
+    """
+    earlier = int(np.searchsorted(times, at - DAY))
+    telling = earlier or (len(times) if len(times) >= MIN_TELLING_EVENTS else 0)
+    return (now - float(times[0])) * (telling + 1) / telling if telling else math.inf
 
 
 def epoch_seconds(moments: Iterable[datetime]) -> Floats:
