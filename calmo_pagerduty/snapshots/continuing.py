@@ -23,7 +23,8 @@ from calmo_pagerduty.snapshots.model import Entry, Policy, Schedule, ScheduleKin
 from calmo_pagerduty.snapshots.on_call import paged_entries, shifts_of
 from calmo_pagerduty.snapshots.parsing import parse_id, parse_time
 
-#: A schedule that was read longer ago is read again: daily runs begin some hours earlier or later.
+#: A schedule, or a service's dependencies, that was read longer ago is read again: daily runs begin some
+#: hours earlier or later.
 MAX_AGE = timedelta(days=6, hours=12)
 #: How far ahead on-calls are compared: as far as their rows fit into one page.
 HORIZONS = tuple(timedelta(days=days) for days in (14, 10, 7, 5, 4, 3, 2, 1))

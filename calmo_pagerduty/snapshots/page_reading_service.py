@@ -22,6 +22,7 @@ from calmo_pagerduty.pagerduty.errors import (
 )
 from calmo_pagerduty.pagerduty.requests import ListResult
 from calmo_pagerduty.snapshots.continuing import (
+    MAX_AGE,
     SCHEDULES_AT_ONCE,
     ContinueSchedule,
     agrees,
@@ -58,7 +59,6 @@ from calmo_pagerduty.snapshots.reading import (
     ReadTask,
     add_ids,
     base_of,
-    is_young,
     knows_team_roles,
     without_analytics,
 )
@@ -233,10 +233,11 @@ class StepReader:
 
     def _without_young_dependencies(self, kind: ServiceKind, ids: Sequence[str]) -> tuple[str, ...]:
         """Return the services whose dependencies were never read, or too long ago."""
+        oldest = self._taken_at - MAX_AGE.total_seconds()
         return tuple(
             service_id
             for service_id in ids
-            if not is_young(self._dependencies_read_at.get(ServiceKey(kind, service_id)), self._taken_at)
+            if self._dependencies_read_at.get(ServiceKey(kind, service_id), 0) <= oldest
         )
 
     @cached_property

@@ -22,8 +22,8 @@ LOOKBACK = timedelta(days=365)
 RENDERED_BACK, RENDERED_AHEAD = timedelta(days=91), timedelta(days=92)
 #: How long the account's configuration is taken over unread.
 CONFIGURATION_TTL = timedelta(minutes=15)
-#: How long team roles, dependencies and standards' scores are: they take a request per team or service, or
-#: change seldom.
+#: How long team roles, business services and standards' scores are: they take a request per team, or change
+#: seldom.
 SLOW_TTL = timedelta(days=7)
 #: PagerDuty writes log entries late.
 LOG_OVERLAP = timedelta(minutes=10)
@@ -132,6 +132,7 @@ class ReadTimes(FrozenModel):
     incidents_from_analytics: bool = False
     team_members: int | None = None
     standards: int | None = None
+    business_services: int | None = None
 
 
 class ReadingProgress(FrozenModel):
@@ -207,9 +208,12 @@ def reusable_sections(now: int, base: Base | None, is_fresh: bool) -> tuple[Sect
         return ()
     young = now - base.taken_at < CONFIGURATION_TTL.total_seconds() and not is_fresh
     sections = [name for name in CONFIGURATION if young and name in base.complete]
-    if is_young(base.times.standards, now) and SectionName.STANDARDS in base.complete:
-        sections.append(SectionName.STANDARDS)
-    return tuple(sections)
+    slow = {
+        SectionName.STANDARDS: base.times.standards,
+        SectionName.BUSINESS_SERVICES: None if is_fresh else base.times.business_services,
+    }
+    still_young = [name for name, read_at in slow.items() if is_young(read_at, now) and name in base.complete]
+    return tuple(dict.fromkeys((*sections, *still_young)))
 
 
 def plan_reading(now: int, base: Base | None, is_fresh: bool = False) -> ReadingProgress:
@@ -222,6 +226,9 @@ def plan_reading(now: int, base: Base | None, is_fresh: bool = False) -> Reading
         incidents_from_analytics=True,
         team_members=_kept_time(base.times.team_members if base else None, now),
         standards=base.times.standards if base and SectionName.STANDARDS in copied else now,
+        business_services=(
+            base.times.business_services if base and SectionName.BUSINESS_SERVICES in copied else now
+        ),
     )
     tasks = [ReadTask(kind=kind) for kind in kinds]
     if SectionName.STANDARDS not in copied:

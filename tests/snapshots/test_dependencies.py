@@ -17,10 +17,12 @@ from calmo_pagerduty.snapshots.dependency_model import (
     ServiceKey,
     ServiceKind,
 )
+from calmo_pagerduty.snapshots.reading import ReadKind, ReadTimes, base_of, plan_reading
 from pagerduty_simulator import belongings
 from pagerduty_simulator.furnished_shop import furnished_shop
 from tests.support.collecting import Collecting, collecting_from
 from tests.support.finished_calls import insert_finished_call
+from tests.support.snapshots import DAY, TAKEN_AT, empty_snapshot
 
 A, B, C = (ServiceKey(ServiceKind.TECHNICAL, name) for name in ("PA", "PB", "PC"))
 SHOP = ServiceKey(ServiceKind.BUSINESS, "PA")
@@ -75,6 +77,14 @@ async def test_a_dependency_that_was_declared_here_is_read_at_once(collecting: C
     declared = tuple(ServiceKey(ServiceKind.TECHNICAL, id_) for id_ in (supporting, dependent))
     [edge] = [edge for item in found.dependencies for edge in item.supports if edge.ends == declared]
     assert edge.absent_at is not None and edge.absent_at <= edge.first_seen
+
+
+def test_a_daily_snapshot_takes_no_request_for_business_services() -> None:
+    base = base_of(empty_snapshot(), ReadTimes(business_services=TAKEN_AT))
+    for days, is_read in ((1, False), (6, False), (8, True)):
+        kinds = {task.kind for task in plan_reading(TAKEN_AT + days * DAY, base).tasks}
+        assert (ReadKind.BUSINESS_SERVICES in kinds) is is_read
+    assert ReadKind.BUSINESS_SERVICES in {task.kind for task in plan_reading(TAKEN_AT, base, True).tasks}
 
 
 def test_the_end_that_was_read_last_decides_whether_a_dependency_is_there() -> None:
