@@ -30,6 +30,7 @@ from calmo_pagerduty.findings.decision_service import FindingDecisionService
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
+from calmo_pagerduty.incidents.incident_replay_service import IncidentReplayer
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.oncall.account_report_service import AccountReportService
@@ -37,6 +38,7 @@ from calmo_pagerduty.oncall.analysis_process_service import AnalysisProcess
 from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
+from calmo_pagerduty.post_incident.service import PostIncidentService
 from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.scheduling.continuation import continue_schedule
 from calmo_pagerduty.scheduling.service import ScenarioService
@@ -210,6 +212,14 @@ class Services:
     @cached_property
     def account_report_service(self) -> AccountReportService:
         return AccountReportService(self.database, self.snapshot_reader)
+
+    @cached_property
+    def incident_replayer(self) -> IncidentReplayer:
+        return IncidentReplayer(self.settings.complete_after, self.settings.gather_context)
+
+    @cached_property
+    def post_incident_service(self) -> PostIncidentService:
+        return PostIncidentService(self.database, self.snapshot_reader, self.incident_replayer)
 
     @cached_property
     def digest_activities(self) -> DigestActivities:

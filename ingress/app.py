@@ -41,6 +41,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         webhook_endpoint(ingress.webhook_receiver),
         *ingress.issues.endpoints(),
         *ingress.replays.endpoints(),
+        *ingress.post_incidents.endpoints(),
         *ingress.actions.endpoints(),
         *ingress.contexts.endpoints(),
         *ingress.deliveries.endpoints(),

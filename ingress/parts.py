@@ -41,6 +41,7 @@ from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
 from ingress.oncall.endpoints import OnCallEndpoints
 from ingress.oncall.scheduler import OnCallScheduler
+from ingress.post_incident.endpoints import PostIncidentEndpoints
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
 from ingress.scheduling.endpoints import ScenarioEndpoints
@@ -125,9 +126,8 @@ class Ingress:
         database, temporal, queue = services.database, services.temporal, services.settings.task_queue
         public = services.settings.public_address
         self.issues = IssueEndpoints(database, links)
-        self.replays = ReplayEndpoints(
-            database, services.settings.complete_after, services.settings.gather_context
-        )
+        self.replays = ReplayEndpoints(database, services.incident_replayer)
+        self.post_incidents = PostIncidentEndpoints(services.post_incident_service)
         self.actions = ActionEndpoints(database, self.action_service, links)
         self.contexts = ContextEndpoints(database, self.tool_call_dispatcher, temporal, queue, links)
         self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)

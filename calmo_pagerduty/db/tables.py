@@ -16,6 +16,7 @@ from calmo_pagerduty.db.drill_tables import drill_services, escalation_drills
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.people_tables import people, sign_in_flows
+from calmo_pagerduty.db.post_incident_tables import post_incident_additions
 from calmo_pagerduty.db.scenario_tables import scenarios
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 from calmo_pagerduty.db.session_tables import dashboard_sessions, saved_views, sign_in_links
@@ -36,7 +37,8 @@ __all__ = [
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
-    "oncall_digests", "oncall_runs", "operations", "people", "reconciliations", "refusals",
+    "oncall_digests", "oncall_runs", "operations", "people", "post_incident_additions",
+    "reconciliations", "refusals",
     "request_paces", "request_permits",
     "saved_views", "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts",
     "timeline", "tool_calls",

@@ -130,6 +130,7 @@ BOUNDS: Mapping[str, Bound] = {
     "refusals": Bound("CALMO_KEEP_IDS", (Deletion.REFUSALS,)),
     "issues": Bound("open ones, and CALMO_KEEP_ISSUES after they are resolved", (Deletion.RESOLVED_ISSUES,)),
     "timeline": Bound("with their issue", (Deletion.RESOLVED_ISSUES,)),
+    "post_incident_additions": Bound("200 for each issue, with their issue", (Deletion.RESOLVED_ISSUES,)),
     "issue_changes": Bound("CALMO_KEEP_BODIES: live readers resume from them", (Deletion.ISSUE_CHANGES,)),
     "dead_letters": Bound(
         "CALMO_KEEP_IDS, payloads CALMO_KEEP_BODIES",

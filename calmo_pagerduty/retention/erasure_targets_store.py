@@ -73,6 +73,7 @@ def issue_targets(found: FoundIssue) -> tuple[Target, ...]:
         tables.operations,
         tables.context_parts,
         tables.contexts,
+        tables.post_incident_additions,
     )
     deliveries, calls = tables.deliveries, tables.tool_calls
     of_incident = sa.and_(

@@ -31,6 +31,7 @@ from calmo_pagerduty.db.tables import (
     issue_changes,
     issues,
     operations,
+    post_incident_additions,
     reconciliations,
     refusals,
     timeline,
@@ -154,7 +155,7 @@ def delete_resolved_issues(tx: Transaction, _after: int, older_than: datetime) -
 
 def delete_issues(tx: Transaction, ids: Sequence[str]) -> None:
     """Delete issues with what belongs to them. Their tool calls stay: those are of the connection."""
-    for table in (timeline, issue_changes, operations, context_parts, contexts):
+    for table in (timeline, issue_changes, operations, context_parts, contexts, post_incident_additions):
         tx.execute(sa.delete(table).where(table.c.issue_id.in_(ids)))
     tx.execute(sa.delete(issues).where(issues.c.id.in_(ids)))
 

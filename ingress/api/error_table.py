@@ -20,6 +20,7 @@ from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.kernel.validation_text import validation_text
+from calmo_pagerduty.post_incident.service import TooManyAdditions
 from calmo_pagerduty.scheduling.applying import WhatIfRefused
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
 from calmo_pagerduty.scheduling.service import TooManyScenarios
@@ -89,6 +90,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     CalendarRefused: HTTPStatus.BAD_REQUEST,
     TooManyCalendars: HTTPStatus.CONFLICT,
     TooManyViews: HTTPStatus.CONFLICT,
+    TooManyAdditions: HTTPStatus.CONFLICT,
     NobodyKnown: HTTPStatus.NOT_FOUND,
     InvalidGrant: HTTPStatus.BAD_REQUEST,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,

@@ -19,7 +19,7 @@ from ingress.commands.issue_view import (
     replay_view,
 )
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit
 from ingress.commands.pairs import parse_pairs
 from ingress.commands.tools import read_stdin
 
@@ -107,6 +107,40 @@ def replay(
     client = client_of(data_dir)
     for issue_id in _issue_ids(client, issue):
         emit(client.get(f"/api/issues/{issue_id}/replay"), as_json, replay_view)
+
+
+@app.command("post-incident")
+def post_incident(
+    issue: Annotated[str, typer.Argument(help="An issue's id, or a PagerDuty incident's id")],
+    html: Annotated[bool, typer.Option("--html", help="Print one HTML file, to keep or to print")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Print an incident's post-incident report as Markdown: what happened, and what says so."""
+    client = client_of(data_dir)
+    form = "json" if as_json else "html" if html else "markdown"
+    for issue_id in _issue_ids(client, issue):
+        echo_text(client.text(f"/api/issues/{issue_id}/post-incident", [("format", form)]), nl=as_json)
+
+
+@app.command("add-to-report")
+def add_to_report(
+    issue: Annotated[str, typer.Argument(help="An issue's id, or a PagerDuty incident's id")],
+    text: Annotated[str, typer.Argument(help="What to add. It stays when the report is made again")],
+    part: Annotated[
+        str, typer.Option(help="happened, paged, before, reached, done, calmo, lessons")
+    ] = "lessons",
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Add a text to an incident's post-incident report, under your name."""
+    client = client_of(data_dir)
+    issue_ids = _issue_ids(client, issue)
+    if len(issue_ids) > 1:
+        raise ApiProblem(f"the incident has several issues, choose an id: {', '.join(issue_ids)}")
+    body = {"part": part, "text": text}
+    answer = client.send("POST", f"/api/issues/{issue_ids[0]}/post-incident/additions", body)
+    emit(answer, as_json, lambda added: f"added to the part {added['part']} by {added['author']}")
 
 
 @app.command()

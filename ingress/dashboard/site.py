@@ -44,6 +44,7 @@ from ingress.dashboard.pages import (
     people,
     permissions,
     policies,
+    post_incident,
     reports,
     schedules,
     service_map,
@@ -70,6 +71,7 @@ PAGES: Sequence[Page] = (
     *issues.PAGES,
     *issue.PAGES,
     *incident_replay.PAGES,
+    *post_incident.PAGES,
     # Before the pages of a schedule and of a policy, whose addresses these would be too.
     *schedules.PAGES[:1],
     *what_if.PAGES,
@@ -104,6 +106,7 @@ SET_UP = set_up.PAGE
 ACTIONS: Sequence[Action] = (
     *issues.ACTIONS,
     *issue.ACTIONS,
+    *post_incident.ACTIONS,
     *findings.ACTIONS,
     *approvals.ACTIONS,
     *connections.ACTIONS,

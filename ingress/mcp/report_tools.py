@@ -8,7 +8,7 @@ is not asked.
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from calmo_pagerduty.access.permissions import FINDINGS_READ, FINDINGS_WRITE
+from calmo_pagerduty.access.permissions import FINDINGS_READ, FINDINGS_WRITE, ISSUES_READ
 from calmo_pagerduty.tools.classes import Category
 from ingress.api.endpoints import NoInput
 from ingress.api.models import Model
@@ -18,6 +18,7 @@ from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.oncall.models import RunBody
+from ingress.post_incident.models import PostIncidentQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
 from ingress.trends.models import CapacityQuery, TrendsQuery
 from ingress.workload.models import CoverQuery, CoverRequestListQuery, PeriodQuery, WorkloadQuery
@@ -224,6 +225,18 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         Category.ON_CALL,
         "Show a finding",
         "Shows a finding with its history: when it was found, changed, decided on, resolved or returned.",
+    ),
+    ReportTool(
+        "get_post_incident_report",
+        "GET",
+        "/api/issues/{id}/post-incident",
+        PostIncidentQuery,
+        ISSUES_READ,
+        Category.CONTEXT,
+        "Show a post-incident report",
+        "Shows what happened in one incident: minute by minute, who was paged and when they answered, what"
+        " changed before, what it reached, who did what, what Calmo did and why. Each sentence cites events,"
+        " log entries, changes or calls; what is not known is said.",
     ),
     ReportTool(
         "accept_finding",

@@ -42,5 +42,7 @@ async def test_pages_look_right(site: DashboardSite, key: str, browser: Browser)
         await visit.page.locator(".row-link").first.click()
         await visit.page.wait_for_url("**/issues/iss*")
         assert await visit.looks_wrong("issue") == []
-        await visit.goto(f"{urlsplit(visit.page.url).path}/replay")
-        assert await visit.looks_wrong("incident-replay") == []
+        issue = urlsplit(visit.page.url).path
+        for page in ("replay", "post-incident"):
+            await visit.goto(f"{issue}/{page}")
+            assert await visit.looks_wrong(f"issue-{page}") == [], page

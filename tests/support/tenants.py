@@ -23,6 +23,8 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
+from calmo_pagerduty.post_incident.model import PartName
+from calmo_pagerduty.post_incident.store import insert_addition
 from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.workload import store as workload
@@ -39,6 +41,7 @@ from tests.support.snapshots import small_snapshot
 OF_A_SCOPE = (
     "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
+    "post_incident_additions",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
     "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios", "drill_services",
@@ -97,6 +100,9 @@ def fill_tenant(database: Database, scope: str) -> None:
             )
         )
 
+        insert_addition(
+            transaction, transaction.execute(issue).scalars().all()[0], PartName.LESSONS, "x", "x", now
+        )
         _fill_context(transaction, connection, now)
         snapshots.insert_whole_snapshot(
             transaction, small_snapshot(id=new_id("snap_"), connection_id=connection)

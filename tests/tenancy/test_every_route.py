@@ -75,6 +75,10 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/issues/{id}": (Named("issue"),),
     "GET /api/issues/{id}/actions": (Named("issue"),),
     "GET /api/issues/{id}/replay": (Named("issue"),),
+    "GET /api/issues/{id}/post-incident": (
+        Named("issue"), Named("issue", query=lambda w: {"format": "html"}),
+    ),
+    "POST /api/issues/{id}/post-incident/additions": (Named("issue", body=lambda w: {"text": "x"}),),
     "POST /api/issues/{id}/actions": (Named("issue", body=lambda w: {"action": "resolve"}),),
     "GET /api/issues/{id}/context": (Named("issue"),),
     "GET /api/issues/{id}/context/versions": (Named("issue"),),

@@ -152,6 +152,8 @@ class LogLine:
     at: datetime
     agent: Reference | None = None
     text: str = ""
+    #: Whom it concerns: assigned, notified.
+    people: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,17 @@ def parse_log_line(item: Json) -> LogLine | None:
     kind = str(item.get("type", "")).removesuffix("_reference").removesuffix("_log_entry")
     agent = parse_reference(item.get("agent"))
     is_person = agent is not None and agent.type.startswith("user")
-    return LogLine(entry_id, kind[:40], at, agent if is_person else None, _written_text(item, kind))
+    text = _written_text(item, kind)
+    return LogLine(entry_id, kind[:40], at, agent if is_person else None, text, _people_of_entry(item))
+
+
+def _people_of_entry(item: Json) -> tuple[Reference, ...]:
+    """Return whom a log entry concerns: those assigned, or the person notified."""
+    if assignees := parse_references(item.get("assignees")):
+        return assignees
+    notification = as_object(as_object(item.get("channel")).get("notification"))
+    notified = parse_reference(item.get("user") or notification.get("user"))
+    return () if notified is None else (notified,)
 
 
 def parse_open_incident(item: Json) -> OpenIncident | None:
