@@ -92,6 +92,13 @@ def test_who_acknowledged_and_resolved_one_incident_handled_it_once() -> None:
     assert [(person.who.id, person.score) for person in ranked(around)] == [("ANN", 1.0)]
 
 
+def test_who_passed_an_incident_on_did_not_handle_it() -> None:
+    did = (("ANN", "acknowledged"), ("BOB", "resolved"))
+    deeds = tuple(ResponderAction(a_user(who), what, ago(days=1)) for who, what in did)
+    around = around_it(past=(past("P1", BEGAN, responded=deeds),), people=people("ANN", "BOB"))
+    assert [person.who.id for person in ranked(around)] == ["BOB"]
+
+
 def test_former_members_and_machines_are_not_named() -> None:
     machine = ResponderAction(Reference("SVC", "service_reference"), "resolved", ago(days=1))
     done = (

@@ -16,8 +16,8 @@ from calmo_pagerduty.contexts.analysis.title_index import Floats, TitleSimilarit
 
 #: The half-life of the weight of a handled incident.
 HALF_LIFE_DAYS = 90.0
-#: A person who did one of these handled the incident.
-HANDLING_ACTIONS = frozenset({"acknowledged", "resolved"})
+#: A person who did one of these handled the incident; the first tells more than the second.
+HANDLING_ACTIONS = ("resolved", "acknowledged")
 #: A backtest needs so many incidents, and uses at most so many.
 MIN_BACKTEST_SIZE = 10
 MAX_BACKTEST_SIZE = 100
@@ -38,16 +38,16 @@ class Backtest:
 
 
 def responder_ids(past: PastIncident, people: Mapping[str, Person]) -> tuple[str, ...]:
-    """Return the sorted ids of people who handled it and are still active."""
-    return tuple(
-        sorted(
-            {
-                action.who.id
-                for action in past.responded
-                if action.did in HANDLING_ACTIONS and is_active(action.who.id, people)
-            }
-        )
-    )
+    """Return the sorted ids of people who handled it and are still active: who resolved it, else who
+    acknowledged it.
+
+    Whoever acknowledged what another person then resolved may only have passed it on.
+    """
+    for deed in HANDLING_ACTIONS:
+        did_it = {action.who.id for action in past.responded if action.did == deed}
+        if found := sorted(person_id for person_id in did_it if is_active(person_id, people)):
+            return tuple(found)
+    return ()
 
 
 def is_active(person_id: str, people: Mapping[str, Person]) -> bool:
