@@ -18,7 +18,7 @@ from temporalio.client import Client
 
 from calmo_pagerduty.contexts import sources as context_sources
 from calmo_pagerduty.contexts.gathering import source_service
-from calmo_pagerduty.db import database as database_limits
+from calmo_pagerduty.db import database as database_limits, server_limits
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.processes import free_port
@@ -138,8 +138,16 @@ def _patient_parts() -> Iterator[None]:
         patch.setattr(healing_endpoints, "WAIT_SECONDS", LIMIT)
         patch.setattr(end_to_end_check, "TEST_SECONDS", STORY)
         patch.setattr(end_to_end_check, "CLEANUP_SECONDS", LIMIT)
+        _patient_database(patch)
         _patient_sources(patch)
         yield
+
+
+def _patient_database(patch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL answers, however long it takes."""
+    patch.setitem(server_limits.VANISHED_SERVER, "connect_timeout", int(LIMIT))
+    for limit in ("LOCK_MS", "WRITE_MS", "READ_MS"):
+        patch.setattr(server_limits, limit, int(LIMIT * 1000))
 
 
 def _patient_sources(patch: pytest.MonkeyPatch) -> None:

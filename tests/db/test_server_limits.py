@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import runpy
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -92,7 +93,8 @@ async def test_two_writers_that_lock_the_same_rows_in_both_orders_both_succeed(u
 async def test_a_network_that_swallows_packets_without_a_reset_is_survived_by_writers_and_readers(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert max(server_limits.answer_seconds(writing) for writing in (True, False)) < 15
+    outside_tests = runpy.run_path(server_limits.__file__)["answer_seconds"]
+    assert max(outside_tests(writing) for writing in (True, False)) < 15
     for limit in ("WRITE_MS", "READ_MS", "ANSWER_MARGIN_MS"):
         monkeypatch.setattr(server_limits, limit, 500)
     address = sa.make_url(url)
