@@ -83,7 +83,7 @@ class PostIncidentService:
                 raise TooManyAdditions(f"the report has {MAX_ADDITIONS} additions, which is the most")
             return added
 
-        return await self._database.write(write)
+        return await self._database.write(write, seen_by=principal.visibility)
 
     def _read(self, tx: Transaction, principal: Principal, issue_id: str) -> _Stored | None:
         issue = issue_queries.get_issue(tx, principal.visibility, issue_id)
