@@ -20,6 +20,10 @@ class _DroppingProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {DROP_EXTENSION: self.transport.abort}  # type: ignore[dict-item]  # our own
 
 
+#: How long a connection may be idle. A short time would close it just as a busy client sends a request.
+KEEP_ALIVE_SECONDS = 60
+
+
 class _EmbeddedServer(uvicorn.Server):
     """A server that does not change the signal handlers."""
 
@@ -38,7 +42,12 @@ async def running_server(application: Starlette, host: str, port: int) -> AsyncI
         listener.bind((host, port))
         # uvicorn would log an error for each deliberately cut response.
         config = uvicorn.Config(
-            application, http=_DroppingProtocol, log_level="critical", lifespan="off", access_log=False
+            application,
+            http=_DroppingProtocol,
+            log_level="critical",
+            lifespan="off",
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         listener.listen(2048)
         server = _EmbeddedServer(config)
