@@ -186,6 +186,12 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/trends/plot.svg": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
     ),
+    "GET /api/connections/{id}/dependencies/map": (Named("connection"),),
+    "GET /api/connections/{id}/dependencies/map.svg": (Named("connection"),),
+    "GET /api/connections/{id}/dependencies/critical": (Named("connection"),),
+    "GET /api/connections/{id}/dependencies/single-points": (Named("connection"),),
+    "GET /api/connections/{id}/dependencies/undeclared": (Named("connection"),),
+    "GET /api/connections/{id}/dependencies/changes": (Named("connection"),),
     "GET /api/connections/{id}/capacity": (Named("connection"),),
     "GET /api/connections/{id}/capacity/plot.svg": (Named("connection"),),
     "GET /api/connections/{id}/escalation/drills": (Named("connection"),),
