@@ -13,7 +13,7 @@ from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.mcp.report_tools import REPORT_SHAPES
+from ingress.mcp.report_tools import REPORT_SHAPES, REPORT_TOOLS
 from ingress.mcp.stdio import rest_server
 from tests.support.connected import add_connection
 from tests.support.mcp_text import data_of, text_of
@@ -128,6 +128,7 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: System) -
     options = ("--connection", service.connection_id, "--category", "services")
     async with program(service, *options) as client:
         wanted = {name for name, tool in TOOLS.items() if tool.category is Category.SERVICES}
+        wanted |= {tool.name for tool in REPORT_TOOLS if tool.category is Category.SERVICES}
         assert await names_of(client) == wanted | {TICKET_TOOL}
         outside = await client.call_tool("list_incidents", {})
     assert outside.is_error and "profile" in text_of(outside)
