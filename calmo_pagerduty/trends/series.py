@@ -37,11 +37,16 @@ class Observed:
 
 
 def observed(snapshot: AccountSnapshot, now: int) -> Observed:
-    """Return the time in which every incident of the account is known."""
+    """Return the time in which every incident of the account is known.
+
+    It begins with the account's first incident: before it, the account may not have existed, and those quiet
+    months would make a trend of every service.
+    """
     section = snapshot.section(SectionName.INCIDENTS)
     end = min(now, snapshot.taken_at)
-    first = min((incident.created_at for incident in snapshot.incidents), default=end)
-    window = Span(min(first if section.since is None else section.since, end), end)
+    earliest = end if section.since is None else section.since
+    first = min((incident.created_at for incident in snapshot.incidents), default=earliest)
+    window = Span(min(first, end), end)
     if section.state is SectionState.COMPLETE:
         return Observed(window)
     words = str(section.state).replace("_", " ")

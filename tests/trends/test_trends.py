@@ -128,6 +128,14 @@ def test_incidents_that_are_not_all_known_have_no_trend() -> None:
         assert result.inputs.truncated or result.inputs.missing_permissions
 
 
+def test_quiet_months_before_an_account_s_first_incident_make_no_trend() -> None:
+    random = np.random.default_rng(7)
+    times: dict[str, Sequence[int]] = {
+        name: [at for at in _times(random, 3) if at >= TAKEN_AT - 120 * DAY] for name in "ABCDEF"
+    }
+    assert _codes(analyse_trends(_account(times), TAKEN_AT), MORE_INCIDENTS) == set()
+
+
 def test_bursts_are_said_to_be_bursts_and_are_no_trend() -> None:
     random = np.random.default_rng(4)
     starts = _times(random, 0.6)
