@@ -95,6 +95,7 @@ async def test_a_network_that_swallows_packets_without_a_reset_is_survived_by_wr
 ) -> None:
     outside_tests = runpy.run_path(server_limits.__file__)["answer_seconds"]
     assert max(outside_tests(writing) for writing in (True, False)) < 15
+    monkeypatch.setitem(server_limits.VANISHED_SERVER, "connect_timeout", 2)
     for limit in ("WRITE_MS", "READ_MS", "ANSWER_MARGIN_MS"):
         monkeypatch.setattr(server_limits, limit, 500)
     address = sa.make_url(url)
