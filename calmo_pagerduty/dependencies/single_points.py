@@ -21,9 +21,7 @@ import networkx as nx
 from calmo_pagerduty.dependencies.graph import Direction, ServiceGraph, reached
 from calmo_pagerduty.dependencies.impact import Failures
 from calmo_pagerduty.kernel.intervals import total_seconds, union
-from calmo_pagerduty.snapshots.dependency_model import (
-    ServiceKey,
-)
+from calmo_pagerduty.snapshots.dependency_model import ServiceKey
 
 K = TypeVar("K", bound=Hashable)
 #: The virtual node behind everything that depends on nothing. No service is a text.
@@ -96,12 +94,14 @@ def common_grounds(needs: nx.DiGraph, root: K) -> frozenset[K]:
     return frozenset(found)
 
 
-def _dominated(dominators: Mapping[K, K], root: K) -> dict[K, tuple[K, ...]]:
+def _dominated(
+    dominators: Mapping[ServiceKey, ServiceKey], root: ServiceKey
+) -> dict[ServiceKey, tuple[ServiceKey, ...]]:
     """Return what each node but the root dominates, itself not included, in order."""
-    behind: dict[K, list[K]] = {}
+    behind: dict[ServiceKey, list[ServiceKey]] = {}
     for node in dominators:
         above = dominators[node]
         while above != root:
             behind.setdefault(above, []).append(node)
             above = dominators[above]
-    return {node: tuple(sorted(nodes)) for node, nodes in behind.items()}  # type: ignore[type-var] # keys of one kind
+    return {node: tuple(sorted(nodes)) for node, nodes in behind.items()}

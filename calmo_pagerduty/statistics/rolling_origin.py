@@ -122,7 +122,7 @@ def back_test(counts: Sequence[int], season: int, horizon: int = 1) -> BackTest 
 
 def _means(series: "Floats", season: int, horizon: int) -> "tuple[Floats, Floats]":
     """Return our expected total of the `horizon` counts from each index on, and the mean of the past's."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
 
     number = len(series)
     decay = 0.5 ** (1 / (_HALF_LIFE * season))
@@ -149,7 +149,7 @@ def _means(series: "Floats", season: int, horizon: int) -> "tuple[Floats, Floats
 
 def _dispersions(totals: "Floats", means: "Floats", warm: int, horizon: int) -> "Floats":
     """Return at each index the variance / mean of the errors of forecasts whose outcome was known by then."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
 
     errors = np.zeros(len(means))
     known = np.arange(warm, len(totals))
@@ -162,7 +162,7 @@ def _dispersions(totals: "Floats", means: "Floats", warm: int, horizon: int) -> 
 
 def _predict(means: "Floats", spread: "Floats", outcomes: "Floats") -> "tuple[Floats, Floats, Floats]":
     """Return the quantiles of each forecast, and P(less than the outcome), P(at most the outcome)."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
     from scipy.special import betainc, gammaincc  # noqa: PLC0415 (seconds that a command starts without)
 
     top = int(max(outcomes.max(), (means + 8 * np.sqrt(means * spread)).max())) + 8
@@ -179,7 +179,7 @@ def _predict(means: "Floats", spread: "Floats", outcomes: "Floats") -> "tuple[Fl
 
 def _naive(totals: "Floats", season: int, first: int, horizon: int) -> "Floats":
     """Return the quantiles of "as one season ago", with the errors that this made before."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
 
     changes: list[float] = []
     rows = []
@@ -198,7 +198,7 @@ def _naive(totals: "Floats", season: int, first: int, horizon: int) -> "Floats":
 
 def _loss(quantiles: "Floats", outcomes: "Floats") -> "Floats":
     """Return the quantile loss of each forecast, the mean over QUANTILES."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
 
     errors = outcomes[:, None] - quantiles
     shares = np.array(QUANTILES)[None, :]
@@ -208,7 +208,7 @@ def _loss(quantiles: "Floats", outcomes: "Floats") -> "Floats":
 
 def _below_share(below: "Floats", upto: "Floats", share: float) -> "Floats":
     """Return which part of each outcome lies below a quantile: counts are lumps, so it may be a fraction."""
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
 
     part: Floats = np.clip((share - below) / np.maximum(upto - below, 1e-12), 0.0, 1.0)
     return part
@@ -219,7 +219,7 @@ def _advantage(differences: "Floats", horizon: int) -> float:
 
     Overlapping forecasts are correlated; the variance counts that up to twice the horizon, and a week.
     """
-    import numpy as np  # noqa: PLC0415 (see above)
+    import numpy as np  # noqa: PLC0415 (a tenth of a second that a command starts without)
     from scipy.special import stdtr  # noqa: PLC0415 (seconds that a command starts without)
 
     number, lags = len(differences), max(7, 2 * horizon)

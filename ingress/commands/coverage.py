@@ -10,14 +10,14 @@ import typer
 from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
 DAYS = typer.Option(min=1, max=90, help="How many days to look ahead")
 NOW = typer.Option("--now", help="Look ahead from this time (UTC). Default: now")
-AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 AWAY = typer.Option("--away", help="A person's calendar, as USER_ID=FILE.ics: show duties while away")
 #: Exit code if somebody might not be paged.
 EXIT_FOUND = 1
@@ -38,13 +38,13 @@ def coverage(
 ) -> None:
     """Show where nobody would be paged, why, and what it costs. Exits with 1 if a policy has a gap."""
     client = client_of(data_dir)
-    params = _params(
-        now, as_of, days=str(days), schedule=schedule, policy=policy, service=service,
+    params = query_params(
+        now=now, as_of=as_of, days=str(days), schedule=schedule, policy=policy, service=service,
         lanes=None if as_json else "true",
     )  # fmt: skip
     report = client.get(_path(client, connection, "coverage"), params)
     if away:
-        times = dict(_params(now, as_of))
+        times = dict(query_params(now=now, as_of=as_of))
         body = {**times, "days": days, "calendars": [_calendar(text) for text in away]}
         report |= client.send("POST", _path(client, connection, "coverage/conflicts"), body)
     if as_json:
@@ -68,9 +68,12 @@ def readiness(
 ) -> None:
     """Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."""
     client = client_of(data_dir)
-    people = client.get(_path(client, connection, "readiness"), _params(now, as_of, days=str(days)))
+    people = client.get(
+        _path(client, connection, "readiness"), query_params(now=now, as_of=as_of, days=str(days))
+    )
     services = client.get(
-        _path(client, connection, "now-next"), _params(now, as_of, service=service, time_zone=time_zone)
+        _path(client, connection, "now-next"),
+        query_params(now=now, as_of=as_of, service=service, time_zone=time_zone),
     )
     if as_json:
         typer.echo(json.dumps({"readiness": people, "now_next": services}))
@@ -95,13 +98,3 @@ def _calendar(text: str) -> dict[str, str]:
 
 def _path(client: "ApiClient", connection: str | None, name: str) -> str:
     return f"{connection_path(client, connection)}/{name}"
-
-
-def _params(now: datetime | None, as_of: datetime | None, **others: str | None) -> list[tuple[str, str]]:
-    """Return the query. Times without a zone count as UTC."""
-    times = {
-        name: f"{moment.replace(tzinfo=None).isoformat()}Z"
-        for name, moment in (("now", now), ("as_of", as_of))
-        if moment is not None
-    }
-    return [*times.items(), *((name, value) for name, value in others.items() if value is not None)]

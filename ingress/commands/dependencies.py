@@ -8,15 +8,15 @@ import typer
 
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
 from ingress.commands.output import echo_text, emit
+from ingress.commands.query_params import query_params
 
 app = typer.Typer(
     no_args_is_help=True, help="Which services depend on which, what is critical, and what fails alone."
 )
 
 Json = dict[str, Any]
-AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SERVICE = typer.Argument(help="Only this business service, by id or name. Default: all")
 DAYS = typer.Option(min=1, max=365, help="How many days of incidents count")
 FORMATS = ("table", "svg", "mermaid", "dot")
@@ -41,7 +41,7 @@ def show_map(
     if form not in FORMATS:
         raise typer.BadParameter(f"--format is one of {', '.join(FORMATS)}")
     client = client_of(data_dir)
-    params = _params({"at": at, "as_of": as_of}, focus=focus, hops=str(hops), text=text or None)
+    params = query_params(at=at, as_of=as_of, focus=focus, hops=str(hops), text=text or None)
     params += [("team", team_id) for team_id in team or ()]
     path = f"{connection_path(client, connection)}/dependencies/map"
     if form == "svg":
@@ -119,16 +119,6 @@ def _report(
     data_dir: Path | None,
 ) -> Json:
     client = client_of(data_dir)
-    params = _params({"as_of": as_of}, service=service, days=None if days is None else str(days))
+    params = query_params(as_of=as_of, service=service, days=None if days is None else str(days))
     answer: Json = client.get(f"{connection_path(client, connection)}/dependencies/{name}", params)
     return answer
-
-
-def _params(times: dict[str, datetime | None], **others: str | None) -> list[tuple[str, str]]:
-    """Return the query. Times without a zone count as UTC."""
-    moments = [
-        (name, f"{moment.replace(tzinfo=None).isoformat()}Z")
-        for name, moment in times.items()
-        if moment is not None
-    ]
-    return [*moments, *((name, value) for name, value in others.items() if value is not None)]

@@ -9,8 +9,9 @@ import typer
 
 from ingress.commands.drills import add_drill_commands, escalation_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
 from ingress.commands.output import echo_text
+from ingress.commands.query_params import query_params
 
 app = typer.Typer(
     no_args_is_help=True, help="Simulate incidents, lint escalation policies, see answers, hold drills."
@@ -19,7 +20,6 @@ add_drill_commands(app)
 
 Json = dict[str, Any]
 NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
-AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SERVICE = typer.Argument(help="The service's id or name")
 POLICY = typer.Option(help="Only this escalation policy, by id")
 #: The exit code if something would keep a page from reaching somebody.
@@ -44,7 +44,7 @@ def simulate(
     """Show whom PagerDuty would page, on what, after how long. Exits with 1 if nobody."""
     client = client_of(data_dir)
     lanes = None if as_json else "true"
-    params = _params({"at": at, "as_of": as_of}, service=service, urgency=urgency, lanes=lanes)
+    params = query_params(at=at, as_of=as_of, service=service, urgency=urgency, lanes=lanes)
     report = client.get(escalation_path(client, connection, "simulation"), params)
     if as_json:
         typer.echo(json.dumps(report))
@@ -69,7 +69,7 @@ def lint(
     """List what would keep a page from reaching somebody. Exits with 1 for a grave finding."""
     client = client_of(data_dir)
     path = escalation_path(client, connection, "lint")
-    params = _params({"now": now, "as_of": as_of}, days=str(days))
+    params = query_params(now=now, as_of=as_of, days=str(days))
     if form in {"md", "csv", "html"}:
         echo_text(client.text(path, [*params, ("format", form)]), nl=False)
         return
@@ -95,7 +95,7 @@ def response(
 ) -> None:
     """Show how incidents are answered: curves per level, expected times, advice, and where the time goes."""
     client = client_of(data_dir)
-    params = _params({"now": now, "as_of": as_of}, policy=policy)
+    params = query_params(now=now, as_of=as_of, policy=policy)
     result = client.get(escalation_path(client, connection, "response"), params)
     if as_json:
         typer.echo(json.dumps(result))
@@ -103,13 +103,3 @@ def response(
     from ingress.commands.escalation_view import print_response  # noqa: PLC0415 - imports rich
 
     print_response(result)
-
-
-def _params(times: dict[str, datetime | None], **others: str | None) -> list[tuple[str, str]]:
-    """Return the query. Times without a zone count as UTC."""
-    moments = [
-        (name, f"{moment.replace(tzinfo=None).isoformat()}Z")
-        for name, moment in times.items()
-        if moment is not None
-    ]
-    return [*moments, *((name, value) for name, value in others.items() if value is not None)]

@@ -1,7 +1,7 @@
 """The commands `calmo-pagerduty oncall …`."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import echo_text, emit
+from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +47,7 @@ def run(
     """Take a snapshot of the account and run the on-call analyses. Exits with 1 if the run fails."""
     client = client_of(data_dir)
     path = _path(client, connection)
-    body = {"as_of": _utc(as_of), "now": _utc(now), "fresh": fresh}
+    body = {**dict(query_params(as_of=as_of, now=now)), "fresh": fresh}
     started = client.send(
         "POST", f"{path}/runs", {name: value for name, value in body.items() if value is not None}
     )
@@ -205,10 +206,3 @@ def _follow(client: "ApiClient", stream: str, quiet: bool) -> Json:
                 total=(run["tasks"] if reading else len(run["analyses"])) or None,
             )
     raise ApiProblem("the stream of progress ended early; see: calmo-pagerduty oncall status")
-
-
-def _utc(moment: datetime | None) -> str | None:
-    """Return a time of the command line, which is UTC unless it names an offset."""
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

@@ -15,3 +15,5 @@ ARGUMENTS_STDIN = typer.Option("--arguments-stdin", help="Read the arguments fro
 WAIT = typer.Option(min=0, max=60, help="Seconds before a ticket is given")
 #: For commands about a connection's account; `connection_paths.connection_path` finds the only one.
 CONNECTION = typer.Option("--connection", help="The connection's id. Default: the only one that there is")
+#: For commands about stored snapshots.
+AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")

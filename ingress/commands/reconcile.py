@@ -15,6 +15,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
+from ingress.commands.query_params import query_params
 from ingress.commands.tool_view import cell_text, empty_table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def reconcile(
     """Compare issues with PagerDuty and correct them. Exits with 1 if a difference remains."""
     client = client_of(data_dir)
     path = f"/api/connections/{quote(connection, safe='')}"
-    body = {} if since is None else {"since": f"{since.replace(tzinfo=None).isoformat()}Z"}
+    body = dict(query_params(since=since))
     answer = client.send("POST", f"{path}/reconcile", body)
     if not answer["started"]:
         raise ApiProblem(answer["problem"])

@@ -9,7 +9,8 @@ import typer
 
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.query_params import query_params
 
 trends_app = typer.Typer(
     no_args_is_help=True, help="Show which services' incidents come more often, and what comes next."
@@ -19,7 +20,6 @@ capacity_app = typer.Typer(
 )
 
 NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
-AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SERVICE = typer.Option(help="Only this service, by id, with its plots")
 
 
@@ -64,10 +64,7 @@ def _get(
     name: str, connection: str | None, data_dir: Path | None, **values: datetime | str | None
 ) -> dict[str, Any]:
     client = client_of(data_dir)
-    params = [
-        (key, f"{value.replace(tzinfo=None).isoformat()}Z" if isinstance(value, datetime) else value)
-        for key, value in values.items()
-        if value is not None
-    ]
-    answer: dict[str, Any] = client.get(f"{connection_path(client, connection)}/{name}", params)
+    answer: dict[str, Any] = client.get(
+        f"{connection_path(client, connection)}/{name}", query_params(**values)
+    )
     return answer

@@ -13,7 +13,8 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands import scenario_flags as flags
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR, WAIT
+from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR, WAIT
+from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -25,7 +26,6 @@ app = typer.Typer(
 
 Json = dict[str, Any]
 NOW = typer.Option("--now", help="Ask as of this time (UTC). Default: now")
-AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SCENARIO = typer.Argument(help="The scenario's id")
 LEAVER = typer.Option(help="Someone leaves: NAME@TIME")
 JOINER = typer.Option(help="Someone joins: NAME@TIME@SCHEDULE, or NAME@TIME@SCHEDULE@LAYER")
@@ -70,7 +70,10 @@ def ask(
     changes += [flags.holiday(text) for text in holiday or ()]
     changes += [{"type": "clock_change"}] if clock_change else []
     document = None if file is None else flags.read_document(file)
-    body = {"scenario": flags.scenario(save, changes, days, document), **_times(now, as_of)}
+    body = {
+        "scenario": flags.scenario(save, changes, days, document),
+        **dict(query_params(now=now, as_of=as_of)),
+    }
     if save is None:
         result = client.send("POST", _path(client, connection, "what-if"), body)
         return _show(result, as_json)
@@ -110,7 +113,7 @@ def optimise(
         *request.get("away", []),
         *({name: absence[name] for name in ("user", "start", "end")} for absence in absences),
     ]
-    body = {"request": request, **_times(now, as_of)}
+    body = {"request": request, **dict(query_params(now=now, as_of=as_of))}
     result = client.send("POST", _path(client, connection, "what-if/optimise"), body)
     if apply is None:
         if as_json:
@@ -220,12 +223,3 @@ def _draft(result: Json, plan: str) -> Json:
 
 def _path(client: "ApiClient", connection: str | None, name: str) -> str:
     return f"{connection_path(client, connection)}/{name}"
-
-
-def _times(now: datetime | None, as_of: datetime | None) -> Json:
-    """Return the body's times. Times without a zone count as UTC."""
-    return {
-        name: f"{moment.replace(tzinfo=None).isoformat()}Z"
-        for name, moment in (("now", now), ("as_of", as_of))
-        if moment is not None
-    }

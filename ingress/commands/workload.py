@@ -14,6 +14,7 @@ from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import echo_text, emit
+from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,7 +56,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show hours, nights, interruptions, shares and pages, past and planned."""
-    params = [("earlier", str(earlier)), *_times(now=now)]
+    params = [("earlier", str(earlier)), *query_params(now=now)]
     if format_ is not None:
         params.append(("period", period.value))
     view = functools.partial(_overview, period=period.value)
@@ -72,7 +73,7 @@ def pay(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Compute indicative pay by the published rules, for a past or future time."""
-    _report(connection, "/pay", _times(since=since, until=until), format_, as_json, data_dir, _pay)
+    _report(connection, "/pay", query_params(since=since, until=until), format_, as_json, data_dir, _pay)
 
 
 @app.command("working-time")
@@ -85,7 +86,7 @@ def working_time(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Check rest and average hours against the published template."""
-    params = _times(since=since, until=until)
+    params = query_params(since=since, until=until)
     _report(connection, "/working-time", params, format_, as_json, data_dir, _working_time)
 
 
@@ -127,7 +128,7 @@ def cover(
 ) -> None:
     """Suggest who could cover a time on call, or parts of it; the least loaded first."""
     client = client_of(data_dir)
-    query = {"schedule": schedule, "user": user, **dict(_times(since=since, until=until))}
+    query = {"schedule": schedule, "user": user, **dict(query_params(since=since, until=until))}
     path = connection_path(client, connection)
     if ask:
         emit(client.send("POST", f"{path}/cover-requests", query), as_json, _request)
@@ -182,10 +183,6 @@ def _report(
 
 def _path(client: "ApiClient", connection: str | None) -> str:
     return f"{connection_path(client, connection)}/workload"
-
-
-def _times(**times: datetime | None) -> list[tuple[str, str]]:
-    return [(name, f"{at.replace(tzinfo=None).isoformat()}Z") for name, at in times.items() if at is not None]
 
 
 def _overview(answer: Json, period: str) -> "RenderableType":

@@ -195,7 +195,7 @@ def test_every_edit_is_found_and_the_first_broken_row_is_named(
     database: Database, chain: list[Row], edit: Edit
 ) -> None:
     for seed in range(12):
-        chance = random.Random(f"{edit.__name__} {seed}")  # noqa: S311
+        chance = random.Random(f"{edit.__name__} {seed}")  # noqa: S311 - a test repeats it
         forged = [dict(row) for row in chain]
         broken = edit(forged, chance.randrange(LENGTH if edit is not alter_number else LENGTH - 1), chance)
         replace_all(database, forged)

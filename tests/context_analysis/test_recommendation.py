@@ -153,7 +153,7 @@ def test_only_what_was_known_before_an_incident_is_used_to_test() -> None:
 
 
 def test_names_no_better_than_who_is_on_call_are_not_shown() -> None:
-    luck = random.Random(2)  # noqa: S311
+    luck = random.Random(2)  # noqa: S311 - a test repeats it
     names = [f"U{number}" for number in range(12)]
     done = tuple(past(f"P{day}", ago(days=day), by=luck.choice(names)) for day in range(1, 60))
     most = sorted(names, key=lambda name: -sum(did.responded[0].who.id == name for did in done))[:3]

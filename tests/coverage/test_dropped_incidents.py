@@ -35,7 +35,7 @@ def evenly(count: int) -> tuple[Incident, ...]:
 
 
 def test_the_rates_times_the_exposure_give_the_incidents_that_were() -> None:
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)  # noqa: S311 - a test repeats it
     counts = [rng.randrange(3) for _ in range(168)]
     exposure = [rng.uniform(40, 60) for _ in range(168)]
     rates = hourly_rates(counts, exposure)

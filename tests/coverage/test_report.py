@@ -178,7 +178,7 @@ ZONES = [
 @pytest.mark.parametrize(("zone", "start"), ZONES, ids=[f"{zone} {start[:10]}" for zone, start in ZONES])
 def test_coverage_equals_a_look_at_every_minute_across_clock_changes(zone: str, start: str) -> None:
     now = at(start, zone)
-    rng = random.Random(zone + start)  # noqa: S311
+    rng = random.Random(zone + start)  # noqa: S311 - a test repeats it
     for _ in range(4):
         snapshot = _random_account(rng, zone, now)
         report = coverage_report(snapshot, now, ReportOptions(days=3))

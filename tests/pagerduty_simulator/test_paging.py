@@ -30,13 +30,13 @@ LOUD: RulePlan = (("high", 0, "push_notification"), ("high", 3, "phone"), ("low"
 
 @pytest.fixture
 def account() -> Account:
-    return Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311
+    return Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311 - a test repeats it
 
 
 def person(
     account: Account, name: str, plan: RulePlan = LOUD, *, enabled: bool = True, blacklisted: bool = False
 ) -> User:
-    rng = random.Random(name)  # noqa: S311
+    rng = random.Random(name)  # noqa: S311 - a test repeats it
     methods = tuple(
         contact_method(kind, f"{name}/{kind}", rng, enabled=enabled, blacklisted=blacklisted)
         for kind in KINDS
@@ -335,7 +335,7 @@ def test_a_late_clock_changes_neither_the_times_nor_the_order_of_what_was_due(ac
     early, late = (opened(account, service) for _ in range(2))
     for minute in range(1, 60):
         account.advance_to(BEGIN + timedelta(minutes=minute))
-    other = Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311
+    other = Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311 - a test repeats it
     service = a_service(other, ((person(other, "Ann"),), (person(other, "Ben"),)), (5, 10), 1)
     again = [opened(other, service) for _ in range(2)]
     other.advance_to(BEGIN + timedelta(hours=1))

@@ -23,7 +23,7 @@ def minutes(shift: Shift) -> set[int]:
 
 
 def test_what_is_left_of_each_shift_is_its_minutes_without_all_holes() -> None:
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)  # noqa: S311 - a test repeats it
     for _ in range(300):
         shifts, holes = drawn(rng, "A", 5), drawn(rng, "B", 6)
         taken = set().union(*(minutes(hole) for hole in holes)) if holes else set()
@@ -39,7 +39,7 @@ def test_what_is_left_of_each_shift_is_its_minutes_without_all_holes() -> None:
 
 
 def test_what_lies_above_wins() -> None:
-    rng = random.Random(6)  # noqa: S311
+    rng = random.Random(6)  # noqa: S311 - a test repeats it
     for _ in range(100):
         below, above = drawn(rng, "A", 4), drawn(rng, "B", 4)
         laid = overlaid(below, above)

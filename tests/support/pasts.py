@@ -80,7 +80,7 @@ class Past:
         self.account = online_shop(now=self.clock.now, seed=11)
         # What happens is what a test lets happen, and all of it is in `events`.
         self.account.acts_by_itself = False
-        self.rng = random.Random(self.seed)  # noqa: S311
+        self.rng = random.Random(self.seed)  # noqa: S311 - a test repeats it
         self.incident_ids: list[str] = []
         self.events: list[Event] = []
 

@@ -27,7 +27,7 @@ async def write_through_faults(service: System, writes: int, seed: int) -> None:
     incidents = [service.an_incident(f"Before {number}") for number in range(10)]
     place = next(iter(service.site.account.services))
     service.site.faults = Faults(rate=0.3, kinds=KINDS, seed=seed, hang_seconds=0.05, reset_seconds=1)
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 - a test repeats it
     orders: list[Json] = []
     for number in range(writes):
         if chance.random() < 0.2:

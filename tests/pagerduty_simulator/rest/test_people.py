@@ -62,7 +62,7 @@ async def test_a_contact_method_says_whether_it_is_verified_and_blacklisted(
     account: Account, api: Api
 ) -> None:
     user = account.users[api.user_id("Luc Delorme")]
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)  # noqa: S311 - a test repeats it
     methods = (
         contact_method("whatsapp", "301111111", rng, enabled=False),
         contact_method("sms", "302222222", rng, blacklisted=True),
