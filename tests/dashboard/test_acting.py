@@ -125,8 +125,17 @@ async def test_the_key_a_acknowledges_every_selected_issue(parts: Parts, browser
         await visit.sign_in(key_of(system, "Alice"), "/dashboard/issues")
         visit.page.set_default_timeout(ANSWER * 1000)
         await expect(visit.page.locator("#live")).to_have_attribute("data-state", "live")
-        for key in ("j", "x", "j", "x", "a"):
+        for key in ("j", "x", "j", "x"):
             await visit.page.keyboard.press(key)
+        # Issues of the same second stand in any order. What counts is what somebody sees as selected.
+        rows = visit.page.locator("tr[data-selected]")
+        await expect(rows).to_have_count(2)
+        selected = {await row.get_attribute("data-issue") for row in await rows.all()}
+        await visit.page.keyboard.press("a")
         await expect(visit.page.locator(".message")).to_have_count(2)
-        states = [system.account.incident(incident).status for incident in incidents]
-        assert states == ["triggered", "acknowledged", "acknowledged"]
+        acknowledged = {
+            str(system.ref(incident).issue_id)
+            for incident in incidents
+            if system.account.incident(incident).status == "acknowledged"
+        }
+        assert acknowledged == selected
