@@ -60,6 +60,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.escalation.endpoints(),
         *ingress.dependencies.endpoints(),
         *ingress.trends.endpoints(),
+        *ingress.performance.endpoints(),
         *ingress.drills.endpoints(),
         *ingress.workload.endpoints(),
         *ingress.workload_settings.endpoints(),

@@ -64,6 +64,8 @@ COMMANDS = (
      "Show which services' incidents come more often, and what comes next."),
     ("capacity", "ingress.commands.trends:capacity_app",
      "Show whether the people on call can bear the incidents, and until when."),
+    ("performance", "ingress.commands.performance:app",
+     "Show how fast teams, services and policies answer and resolve, by tested comparisons."),
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("erase", "ingress.commands.erase:app",

@@ -98,7 +98,13 @@ def _latest(earlier: Incident, later: Incident) -> Incident:
         is_auto_resolved=earlier.is_auto_resolved
         if later.is_auto_resolved is None and later.resolved_at == earlier.resolved_at
         else later.is_auto_resolved,
+        measures=later.measures or (earlier.measures if _is_unchanged(earlier, later) else None),
     )
+
+
+def _is_unchanged(earlier: Incident, later: Incident) -> bool:
+    """A resolved incident's measures stay, until it is reopened and resolved again."""
+    return later.resolved_at is not None and later.resolved_at == earlier.resolved_at
 
 
 def resolve_by_log(incidents: Iterable[Incident], records: Iterable[LogRecord]) -> list[Incident]:
@@ -117,7 +123,10 @@ def resolve_by_log(incidents: Iterable[Incident], records: Iterable[LogRecord]) 
 def _resolved_by(incident: Incident, last: LogRecord | None) -> Incident:
     if incident.resolved_at is not None or last is None or last.kind is not LogKind.RESOLVE:
         return incident
-    return replace(incident, resolved_at=last.at, status="resolved", is_auto_resolved=last.agent_id is None)
+    is_automatic = last.agent_id is None
+    return replace(
+        incident, resolved_at=last.at, status="resolved", is_auto_resolved=is_automatic, measures=None
+    )
 
 
 def with_links(incidents: Iterable[Incident], urls: Iterable[str | None]) -> list[Incident]:

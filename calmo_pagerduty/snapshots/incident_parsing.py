@@ -6,6 +6,7 @@ Source: PagerDuty's REST API, `POST /analytics/raw/incidents`, `GET /incidents`,
 from collections.abc import Mapping
 
 from calmo_pagerduty.kernel.json_values import JsonObject, as_object, as_objects
+from calmo_pagerduty.snapshots.incident_measures import parse_measures
 from calmo_pagerduty.snapshots.model import ContactKind, Incident, LogKind, LogRecord, Urgency
 from calmo_pagerduty.snapshots.parsing import (
     is_id,
@@ -52,6 +53,7 @@ def parse_raw_incident(row: JsonObject) -> Incident | None:
         status=_status(row.get("status"), resolved_at),
         team_ids=(team_id,) if isinstance(team_id, str) and is_id(team_id) else (),
         is_auto_resolved=parse_flag(row.get("auto_resolved")),
+        measures=parse_measures(row),
     )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from calmo_pagerduty.absences.model import Absence
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.snapshots.dependency_model import BusinessService, ServiceDependencies
+from calmo_pagerduty.snapshots.incident_measures import IncidentMeasures
 
 
 class SectionName(StrEnum):
@@ -361,6 +362,8 @@ class Incident:
     status: str
     team_ids: tuple[str, ...] = ()
     is_auto_resolved: bool | None = None
+    #: As PagerDuty's analytics gave them; None if they have not, or if the incident changed since.
+    measures: IncidentMeasures | None = None
 
 
 class LogKind(StrEnum):

@@ -20,6 +20,7 @@ from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.kernel.validation_text import validation_text
+from calmo_pagerduty.performance.report import InvalidPeriod
 from calmo_pagerduty.post_incident.service import TooManyAdditions
 from calmo_pagerduty.scheduling.applying import WhatIfRefused
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
@@ -75,6 +76,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     TokenRefused: HTTPStatus.BAD_REQUEST,
     PagerDutySilent: HTTPStatus.BAD_GATEWAY,
     InvalidArguments: HTTPStatus.BAD_REQUEST,
+    InvalidPeriod: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,
     IdempotencyKeyReused: HTTPStatus.CONFLICT,

@@ -42,6 +42,7 @@ from ingress.dashboard.pages import (
     operations,
     optimise,
     people,
+    performance,
     permissions,
     policies,
     post_incident,
@@ -86,6 +87,8 @@ PAGES: Sequence[Page] = (
     *service_map.PAGES,
     *services.PAGES[1:],
     *analyses.PAGES,
+    # Before the page of a service's trend, whose address it would be too.
+    *performance.PAGES,
     *trends.PAGES,
     *findings.PAGES,
     *reports.PAGES,

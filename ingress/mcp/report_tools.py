@@ -18,6 +18,7 @@ from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.oncall.models import RunBody
+from ingress.performance.models import PerformanceQuery
 from ingress.post_incident.models import PostIncidentQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
 from ingress.trends.models import CapacityQuery, TrendsQuery
@@ -175,6 +176,18 @@ TREND_TOOLS: Sequence[ReportTool] = (
         "Shows each policy's incidents per shift of twelve hours beside the limit of two, when it will be"
         " reached with an interval or that there is no trend, people needed, and incidents and engaged hours"
         " of services and teams. null is unknown.",
+    ),
+    ReportTool(
+        "get_performance",
+        "GET",
+        f"{CONNECTION_PATH}/performance",
+        PerformanceQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show how fast groups answer and resolve",
+        "Shows per service, team or policy the median and 90 % time to acknowledge and to resolve, open"
+        " incidents censored, with n and intervals; PagerDuty's own metrics recomputed; and whether it is"
+        " faster or slower than the window before by a test. Durations are in seconds; null is unknown.",
     ),
 )
 RUN_TOOLS: Sequence[ReportTool] = (

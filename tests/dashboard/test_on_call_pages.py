@@ -40,6 +40,7 @@ PAGES = (
     "trends",
     "trends/PSHOP",
     "trends/capacity",
+    "trends/performance?service=PSHOP",
 )
 HOSTILE = "<img src=x onerror=alert(1)>"
 

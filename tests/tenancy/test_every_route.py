@@ -186,6 +186,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/trends/plot.svg": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
     ),
+    "GET /api/connections/{id}/performance": (Named("connection"),),
+    "GET /api/connections/{id}/performance/plot.svg": (Named("connection"),),
     "GET /api/connections/{id}/dependencies/map": (Named("connection"),),
     "GET /api/connections/{id}/dependencies/map.svg": (Named("connection"),),
     "GET /api/connections/{id}/dependencies/critical": (Named("connection"),),
