@@ -85,8 +85,9 @@ def run_ingress(settings: Settings, role: Role = Role.ALL) -> None:
 
 def _application(store: OpenStore, role: Role) -> tuple[Starlette, _Closing]:
     if role is Role.DOOR:
-        door = DoorParts(store)
-        return door.app(), door
+        with loading():
+            door = DoorParts(store)
+            return door.app(), door
     with loading():
         # A door does without all of this.
         from bootstrap.services import Services  # noqa: PLC0415 - imports all activities, and Temporal

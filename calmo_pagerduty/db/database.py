@@ -249,7 +249,9 @@ def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
         if writing:
             # FULL: what we answered for survives a power loss, not only a crash.
             level = "FULL" if _is_durable(connection) else "NORMAL"
-            connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+            if connection.info.get("synchronous") != level:
+                connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+                connection.info["synchronous"] = level
             _begin_writing(connection)
         else:
             connection.exec_driver_sql("BEGIN")

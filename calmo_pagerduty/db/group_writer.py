@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from calmo_pagerduty.db.statements import is_contended
@@ -41,7 +41,9 @@ class GroupWriter:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engines = {durable: engine.execution_options(durable=durable) for durable in (True, False)}
+        self._engine = engine
+        #: Kept until a fault: to take one from the pool for each transaction costs as much as an insert.
+        self._connection: Connection | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -79,15 +81,27 @@ class GroupWriter:
             # Skip jobs whose caller was cancelled.
             self._commit([each for each in batch if each.done.set_running_or_notify_cancel()])
             if closing:
-                return
+                break
+        self._disconnect()
 
     def _commit(self, batch: list[_Job]) -> None:
         while batch:
             done = self._commit_prefix(batch)
             batch = batch[done:]
 
-    def _engine_of(self, batch: list[_Job]) -> Engine:
-        return self._engines[any(job.durable for job in batch)]
+    def _connect(self, durable: bool) -> Connection:
+        """Return the connection for a transaction that is durable, or not."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        if self._connection.get_execution_options().get("durable") is not durable:
+            self._connection.execution_options(durable=durable)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Give the connection back. The pool drops it if it is lost."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _commit_prefix(self, batch: list[_Job], attempts_left: int = MAX_ATTEMPTS) -> int:
         """Commit as many jobs as fit into one transaction. Returns how many are finished.
@@ -96,7 +110,8 @@ class GroupWriter:
         """
         results: list[Any] = []
         try:
-            with self._engine_of(batch).begin() as tx:
+            tx = self._connect(any(job.durable for job in batch))
+            with tx.begin():
                 begun = time.monotonic()
                 for job in batch:
                     results.append(job.work(tx))
@@ -104,6 +119,7 @@ class GroupWriter:
                         break
         # Whatever a job raises is its caller's to handle; unhandled here, it would end the writer's thread.
         except Exception as error:
+            self._disconnect()
             if len(batch) == 1 and _is_retryable(error) and attempts_left > 1:
                 return self._commit_prefix(batch, attempts_left - 1)
             if len(batch) > 1 and not _is_database_fault(error):

@@ -8,7 +8,13 @@ from itertools import islice
 
 from calmo_pagerduty.deliveries.model import STALE_AFTER
 from calmo_pagerduty.pagerduty.event_types import EVENT_TYPES, EventType, IssueAction, rule_of
-from calmo_pagerduty.pagerduty.webhook_events import Reference, WebhookEvent
+from calmo_pagerduty.pagerduty.webhook_events import (
+    WebhookEvent,
+    parse_number,
+    parse_priority,
+    parse_reference_id,
+    reference_items,
+)
 
 #: A sender's clock may be this far ahead of ours. Later times are not believed: such an event would hide
 #: all that follows.
@@ -50,18 +56,19 @@ def facts_json(event: WebhookEvent, received_at: datetime, stale: bool = False) 
         "event_type": event.event_type,
         "occurred_at": occurred_at.isoformat(),
     }
-    snapshot = event.snapshot
-    if snapshot is not None and not stale:
+    incident = event.data
+    if event.shows_incident and not stale:
         facts |= {
             "shows_incident": True,
             "status": event.status,
-            "priority": snapshot.priority,
-            "service_id": next(_ids([snapshot.service] if snapshot.service else []), None),
-            "team_ids": list(islice(_ids(snapshot.teams), MAX_TEAMS)),
-            "number": snapshot.number,
+            "priority": parse_priority(incident),
+            "service_id": next(_ids([incident.get("service")]), None),
+            "team_ids": list(islice(_ids(reference_items(incident.get("teams"))), MAX_TEAMS)),
+            "number": parse_number(incident),
         }
     return json.dumps(facts, separators=(",", ":"))
 
 
-def _ids(references: Iterable[Reference]) -> Iterator[str]:
-    return (reference.id for reference in references if _ID.fullmatch(reference.id))
+def _ids(references: Iterable[object]) -> Iterator[str]:
+    found = (parse_reference_id(reference) for reference in references)
+    return (identity for identity in found if identity and _ID.fullmatch(identity))

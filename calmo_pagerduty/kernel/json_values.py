@@ -25,4 +25,7 @@ def storable_text(text: str, limit: int) -> str:
 
     The text may still hold control characters. `sanitize_text` removes them for people and models.
     """
-    return text[:limit].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    text = text[:limit]
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

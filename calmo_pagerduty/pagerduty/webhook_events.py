@@ -7,7 +7,7 @@ told apart by id. Source: PagerDuty's documentation, "V3 webhook payloads".
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,9 @@ from calmo_pagerduty.pagerduty.event_types import IncidentStatus, rule_of
 MAX_NAME = 200
 MAX_TITLE = 1024
 MAX_TEXT = 4096
+MAX_REFERENCES = 100
+
+_STATUSES = tuple(IncidentStatus)
 
 Json = dict[str, Any]
 
@@ -51,25 +54,39 @@ class IncidentSnapshot:
     resolve_reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WebhookEvent:
-    """One event. `occurred_at` is UTC. `incident_id` is None if the event is about no incident."""
+    """One event. `occurred_at` is UTC. `incident_id` is None if the event is about no incident.
+
+    Whoever stores a delivery needs little of it, so the rest is read from `data` when it is asked for.
+    """
 
     event_id: str
     event_type: str
     occurred_at: datetime | None
     incident_id: str | None
     incident_title: str | None
-    snapshot: IncidentSnapshot | None
-    actor: Reference | None
+    #: Whether `data` is the incident itself.
+    shows_incident: bool
+    agent: Json
     data: Json
+
+    @cached_property
+    def snapshot(self) -> IncidentSnapshot | None:
+        """The incident at the time of the event, if it is shown."""
+        return _snapshot(self.data) if self.shows_incident else None
+
+    @cached_property
+    def actor(self) -> Reference | None:
+        """Who or what caused the event."""
+        return parse_reference(self.agent)
 
     @property
     def status(self) -> IncidentStatus | None:
         """The status that this event proves: by its type, else by its data."""
-        if self.snapshot is None:
+        if not self.shows_incident:
             return None
-        return rule_of(self.event_type).status or self.snapshot.status
+        return rule_of(self.event_type).status or parse_status(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,6 @@ def parse_event(body: bytes) -> WebhookEvent | UnreadableBody:
         return UnreadableBody("the body has no event.id and event.event_type")
     data = as_object(event.get("data"))
     is_incident = event_type.startswith("incident.") or event.get("resource_type") == "incident"
-    snapshot = _snapshot(data) if is_incident and _data_type(data) == "incident" else None
     subject = _incident(data) if is_incident else {}
     return WebhookEvent(
         event_id=event_id,
@@ -102,8 +118,8 @@ def parse_event(body: bytes) -> WebhookEvent | UnreadableBody:
         occurred_at=parse_instant(event.get("occurred_at")),
         incident_id=_incident_id(subject.get("id")),
         incident_title=as_text(subject.get("title") or subject.get("summary"), MAX_TITLE),
-        snapshot=snapshot,
-        actor=parse_reference(event.get("agent")),
+        shows_incident=is_incident and _data_type(data) == "incident",
+        agent=as_object(event.get("agent")),
         data=data,
     )
 
@@ -119,7 +135,7 @@ def is_legacy(body: bytes) -> bool:
 def parse_reference(value: object) -> Reference | None:
     """Parse a reference {id, type, summary, html_url}; None if it has no id."""
     source = as_object(value)
-    identity = as_text(source.get("id"), MAX_NAME)
+    identity = parse_reference_id(value)
     if not identity:
         return None
     name = as_text(source.get("summary") or source.get("name"), MAX_NAME)
@@ -127,10 +143,37 @@ def parse_reference(value: object) -> Reference | None:
     return Reference(identity, kind, name, _pagerduty_url(source.get("html_url")))
 
 
+def parse_reference_id(value: object) -> str | None:
+    """Parse a reference's id alone; None if it has none."""
+    return as_text(as_object(value).get("id"), MAX_NAME)
+
+
+def parse_status(incident: Json) -> IncidentStatus | None:
+    """Parse the status of an incident; None if we don't know it."""
+    status = incident.get("status")
+    return IncidentStatus(status) if status in _STATUSES else None
+
+
+def parse_priority(incident: Json) -> str | None:
+    """Parse the name of an incident's priority."""
+    priority = as_object(incident.get("priority"))
+    return as_text(priority.get("summary") or priority.get("name"), MAX_NAME)
+
+
+def parse_number(incident: Json) -> int | None:
+    """Parse an incident's number in its account."""
+    number = incident.get("number", incident.get("incident_number"))
+    return number if isinstance(number, int) and 0 <= number < 2**53 else None
+
+
 def parse_references(value: object) -> tuple[Reference, ...]:
     """Parse the first 100 references of a list, without those that have no id."""
-    items = value if isinstance(value, list) else []
-    return tuple(reference for reference in map(parse_reference, items[:100]) if reference)
+    return tuple(reference for reference in map(parse_reference, reference_items(value)) if reference)
+
+
+def reference_items(value: object) -> list[object]:
+    """Return the first 100 items of a list of references."""
+    return value[:MAX_REFERENCES] if isinstance(value, list) else []
 
 
 def _data_type(data: Json) -> str:
@@ -155,15 +198,12 @@ def _incident(data: Json) -> Json:
 
 
 def _snapshot(data: Json) -> IncidentSnapshot:
-    status = data.get("status")
-    priority = as_object(data.get("priority"))
-    number = data.get("number", data.get("incident_number"))
     return IncidentSnapshot(
-        status=IncidentStatus(status) if status in tuple(IncidentStatus) else None,
+        status=parse_status(data),
         title=as_text(data.get("title") or data.get("summary"), MAX_TITLE),
-        number=number if isinstance(number, int) and 0 <= number < 2**53 else None,
+        number=parse_number(data),
         urgency=as_text(data.get("urgency"), MAX_NAME),
-        priority=as_text(priority.get("summary") or priority.get("name"), MAX_NAME),
+        priority=parse_priority(data),
         service=parse_reference(data.get("service")),
         escalation_policy=parse_reference(data.get("escalation_policy")),
         assignees=parse_references(data.get("assignees")),
