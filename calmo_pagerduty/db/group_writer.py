@@ -4,8 +4,8 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -29,8 +29,16 @@ T = TypeVar("T")
 
 class _Job(NamedTuple):
     work: Callable[[Transaction], Any]
-    done: "Future[Any]"
+    done: "asyncio.Future[Any]"
     durable: bool
+
+
+class _End(NamedTuple):
+    """How a job ended: with a result, or with an error."""
+
+    done: "asyncio.Future[Any]"
+    result: Any = None
+    error: Exception | None = None
 
 
 class GroupWriter:
@@ -56,9 +64,9 @@ class GroupWriter:
         """Queue the function. The future gets its result when the transaction is committed, and on disk if
         any function of the transaction is `durable`.
         """
-        done: Future[T] = Future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(work, done, durable))
-        return asyncio.wrap_future(done)
+        return done
 
     def close(self) -> None:
         """Commit waiting jobs, then end the thread."""
@@ -79,7 +87,7 @@ class GroupWriter:
                     break
                 batch.append(following)
             # Skip jobs whose caller was cancelled.
-            self._commit([each for each in batch if each.done.set_running_or_notify_cancel()])
+            self._commit([each for each in batch if not each.done.cancelled()])
             if closing:
                 break
         self._disconnect()
@@ -126,12 +134,28 @@ class GroupWriter:
                 for job in batch:
                     self._commit_prefix([job])
             else:
-                for job in batch:
-                    job.done.set_exception(error)
+                _tell([_End(job.done, error=error) for job in batch])
             return len(batch)
-        for job, result in zip(batch, results, strict=False):
-            job.done.set_result(result)
+        _tell([_End(job.done, result) for job, result in zip(batch, results, strict=False)])
         return len(results)
+
+
+def _tell(ends: Sequence[_End]) -> None:
+    """Tell the callers how their jobs ended: each event loop once, because to wake it costs a system call."""
+    for loop in {end.done.get_loop() for end in ends}:
+        own = [end for end in ends if end.done.get_loop() is loop]
+        with suppress(RuntimeError):  # a loop that is closed has no callers any more
+            loop.call_soon_threadsafe(_settle, own)
+
+
+def _settle(ends: Sequence[_End]) -> None:
+    for done, result, error in ends:
+        if done.done():  # its caller was cancelled meanwhile
+            continue
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
 
 
 def _is_retryable(error: Exception) -> bool:

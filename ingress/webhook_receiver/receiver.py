@@ -122,8 +122,11 @@ class WebhookReceiver:
         if self.closing:
             return Verdict.SHUTTING_DOWN
         try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                webhook = await self._directory.get(request.path_params["webhook_id"])
+            webhook_id = request.path_params["webhook_id"]
+            webhook = self._directory.get_cached(webhook_id)
+            if webhook is None:
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    webhook = await self._directory.get(webhook_id)
             refusal = self._early_refusal(webhook)
             if webhook is None or refusal is not None:
                 return refusal or Verdict.UNKNOWN_WEBHOOK

@@ -29,6 +29,11 @@ class WebhookDirectory:
             MAX_ENTRIES, _fresh_until, timer=time.monotonic
         )
 
+    def get_cached(self, webhook_id: str) -> Webhook | None:
+        """Return the webhook if it was read within TTL_SECONDS."""
+        cached = self._cache.get(webhook_id)
+        return None if cached is None else cached[1]
+
     async def get(self, webhook_id: str) -> Webhook | None:
         """Return the webhook, or None if it does not exist.
 
@@ -36,9 +41,9 @@ class WebhookDirectory:
         """
         if not _WEBHOOK_ID.fullmatch(webhook_id):
             return None
-        cached = self._cache.get(webhook_id)
+        cached = self.get_cached(webhook_id)
         if cached is not None:
-            return cached[1]
+            return cached
         # The row may change while the read is under way, so its age counts from before the read.
         asked_at, now = time.monotonic(), datetime.now(UTC)
         webhook = await self._database.read(
