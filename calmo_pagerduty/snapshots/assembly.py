@@ -99,6 +99,7 @@ def _latest(earlier: Incident, later: Incident) -> Incident:
         if later.is_auto_resolved is None and later.resolved_at == earlier.resolved_at
         else later.is_auto_resolved,
         measures=later.measures or (earlier.measures if _is_unchanged(earlier, later) else None),
+        kind=later.kind or earlier.kind,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from calmo_pagerduty.kernel.json_values import JsonObject, as_object, as_objects
 from calmo_pagerduty.snapshots.incident_measures import parse_measures
+from calmo_pagerduty.kernel.titles import fingerprint, mask_title
 from calmo_pagerduty.snapshots.model import ContactKind, Incident, LogKind, LogRecord, Urgency
 from calmo_pagerduty.snapshots.parsing import (
     is_id,
@@ -54,6 +55,7 @@ def parse_raw_incident(row: JsonObject) -> Incident | None:
         team_ids=(team_id,) if isinstance(team_id, str) and is_id(team_id) else (),
         is_auto_resolved=parse_flag(row.get("auto_resolved")),
         measures=parse_measures(row),
+        kind=_kind(service_id, row.get("description")),
     )
 
 
@@ -78,7 +80,13 @@ def parse_incident(item: JsonObject) -> Incident | None:
         status=_status(item.get("status"), resolved_at),
         team_ids=parse_ids(item.get("teams")),
         is_auto_resolved=_is_auto_resolved(item) if is_resolved else None,
+        kind=_kind(service_id, item.get("title")),
     )
+
+
+def _kind(service_id: str, title: object) -> str | None:
+    masked = mask_title(title) if isinstance(title, str) else ""
+    return fingerprint(service_id, None, masked) if masked else None
 
 
 def _status(value: object, resolved_at: int | None) -> str:

@@ -364,6 +364,9 @@ class Incident:
     is_auto_resolved: bool | None = None
     #: As PagerDuty's analytics gave them; None if they have not, or if the incident changed since.
     measures: IncidentMeasures | None = None
+    #: A fingerprint that incidents of one kind share: of the service and its title without ids and numbers.
+    #: None if the title is unknown.
+    kind: str | None = None
 
 
 class LogKind(StrEnum):

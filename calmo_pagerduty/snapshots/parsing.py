@@ -217,11 +217,16 @@ def parse_urgency(value: object) -> Urgency | None:
 
 
 def _auto_pause(value: object) -> int | None:
-    """Return the pause in seconds: 0 if it is switched off, None if PagerDuty does not say."""
-    if not isinstance(value, dict):
+    """Return the pause in seconds: 0 if it is switched off, None if PagerDuty does not say.
+
+    A timeout of 0 means the recommended one.
+    """
+    enabled = parse_flag(value.get("enabled")) if isinstance(value, dict) else None
+    if not isinstance(value, dict) or enabled is None:
         return None
-    enabled = parse_flag(value.get("enabled"))
-    return None if enabled is None else (parse_count(value.get("timeout")) if enabled else 0)
+    if not enabled:
+        return 0
+    return parse_count(value.get("timeout")) or parse_count(value.get("recommended_timeout")) or None
 
 
 def parse_user(item: JsonObject) -> User | None:

@@ -8,14 +8,13 @@ from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.recurrence import (
-    FlapCycle,
     assess_recurrence,
-    count_flap_cycles,
     recurrence_label,
 )
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import Recurrence
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.flapping import FlapCycle, count_flap_cycles
 from tests.support.incident_worlds import BEGAN, ago, an_alert, around_it, past, the_incident
 
 

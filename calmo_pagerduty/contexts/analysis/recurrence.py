@@ -5,37 +5,23 @@ Source: the labels frequent, rare and anomaly, over 30 days, are those of PagerD
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
-from calmo_pagerduty.contexts.analysis.titles import fingerprint, stable_key
 from calmo_pagerduty.contexts.model import Recurrence
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.flapping import MIN_FLAP_CYCLES, FlapCycle, count_flap_cycles
+from calmo_pagerduty.kernel.titles import fingerprint, stable_key
 
 WINDOW = timedelta(days=30)
 FREQUENT_SHARE = 0.20
 RARE_SHARE = 0.05
 #: With fewer incidents, a share means nothing.
 MIN_SERVICE_INCIDENTS = 5
-#: A cycle is a trigger and its auto-resolve; so many cycles within FLAP_WINDOW are flapping.
-MIN_FLAP_CYCLES = 3
-FLAP_WINDOW = timedelta(minutes=60)
-#: The longest time for which PagerDuty can pause notifications of an incident that may resolve itself.
-RETRIGGER_WINDOW = timedelta(minutes=15)
 
 Label = Literal["frequent", "rare", "anomaly", "usual"]
-
-
-@dataclass(frozen=True, slots=True)
-class FlapCycle:
-    """One incident of a kind; `auto_resolved_at` is None unless it resolved itself."""
-
-    triggered_at: datetime
-    auto_resolved_at: datetime | None
 
 
 def assess_recurrence(inputs: AssessmentInput, similarity: TitleSimilarity) -> Recurrence | None:
@@ -79,21 +65,6 @@ def recurrence_label(count: int, of: int, window: timedelta) -> Label | None:
     if share >= FREQUENT_SHARE:
         return "frequent"
     return "rare" if share <= RARE_SHARE else "usual"
-
-
-def count_flap_cycles(cycles: Sequence[FlapCycle], triggered_at: datetime) -> int:
-    """Return how many consecutive cycles led up to a trigger. Each cycle began at most FLAP_WINDOW before
-    it, resolved itself, and the next trigger followed within RETRIGGER_WINDOW.
-    """
-    count, following = 0, triggered_at
-    for cycle in sorted(cycles, key=lambda cycle: cycle.triggered_at, reverse=True):
-        resolved = cycle.auto_resolved_at
-        if resolved is None or following - resolved > RETRIGGER_WINDOW:
-            break
-        if triggered_at - cycle.triggered_at > FLAP_WINDOW:
-            break
-        count, following = count + 1, cycle.triggered_at
-    return count
 
 
 def _cycle(incident: PastIncident) -> FlapCycle:

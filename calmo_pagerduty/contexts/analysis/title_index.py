@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from calmo_pagerduty.contexts.analysis.titles import mask_title
+from calmo_pagerduty.kernel.titles import mask_title
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]

@@ -4,7 +4,7 @@ import uuid
 
 from hypothesis import given, strategies as st
 
-from calmo_pagerduty.contexts.analysis.titles import MAX_TITLE_LENGTH, fingerprint, mask_title, stable_key
+from calmo_pagerduty.kernel.titles import MAX_TITLE_LENGTH, fingerprint, mask_title, stable_key
 
 WORDS = st.text(st.characters(whitelist_categories=["Ll"], max_codepoint=0x17F), min_size=1, max_size=12)
 MOVING = st.one_of(
