@@ -61,6 +61,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.dependencies.endpoints(),
         *ingress.trends.endpoints(),
         *ingress.performance.endpoints(),
+        *ingress.patterns.endpoints(),
         *ingress.drills.endpoints(),
         *ingress.workload.endpoints(),
         *ingress.workload_settings.endpoints(),

@@ -66,6 +66,8 @@ COMMANDS = (
      "Show whether the people on call can bear the incidents, and until when."),
     ("performance", "ingress.commands.performance:app",
      "Show how fast teams, services and policies answer and resolve, by tested comparisons."),
+    ("patterns", "ingress.commands.patterns:app",
+     "Show what repeats: flapping alerts, noise, groups, and what a change would have avoided."),
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("erase", "ingress.commands.erase:app",

@@ -41,6 +41,7 @@ from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
 from ingress.oncall.endpoints import OnCallEndpoints
 from ingress.oncall.scheduler import OnCallScheduler
+from ingress.patterns.endpoints import PatternEndpoints
 from ingress.performance.endpoints import PerformanceEndpoints
 from ingress.post_incident.endpoints import PostIncidentEndpoints
 from ingress.reconciliation.endpoints import ReconcileEndpoints
@@ -146,6 +147,7 @@ class Ingress:
         self.dependencies = DependencyEndpoints(database, services.snapshot_reader)
         self.trends = TrendEndpoints(services.snapshot_reader)
         self.performance = PerformanceEndpoints(services.snapshot_reader)
+        self.patterns = PatternEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.drills = DrillEndpoints(
             database,

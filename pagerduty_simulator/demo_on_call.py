@@ -1,10 +1,11 @@
-"""The demo's logistics team, whose on-call is in trouble: four faults that are true in REST and in the log.
+"""The demo's logistics team, whose on-call is in trouble: five faults that are true in REST and in the log.
 
 - A policy gap: next week from Wednesday 17:00 to Thursday 09:00 (Berlin) nobody is on call on any level. The
   first schedule's old layer ends a day before its new layer begins, and the second level keeps office hours.
 - A rule that never pages: Hanna's only high-urgency rule waits ten minutes, but the first level has five.
 - An unfair rota: Diego has three of five turns, and the nightly carrier import fails in his night.
 - A dead end: one night Diego slept through an incident, the second level was off, and the path was exhausted.
+- An alert that flaps: a scanner gateway comes back by itself within minutes, several times in an hour.
 """
 
 import random
@@ -29,6 +30,7 @@ BACKUP: Final = "Logistics backup"
 NEVER_PAGED: Final = "Hanna Virtanen"
 OVERLOADED: Final = "Diego Fuentes"
 DEAD_END: Final = "Parcel tracking: no positions from any carrier"
+FLAPPING: Final = "Warehouse stock: scanner gateway does not answer"
 #: The first level's time in minutes, which is shorter than the delay of the rule that never pages.
 FIRST_DELAY: Final = 5
 
@@ -198,6 +200,7 @@ def _live(
                 resolution="Restarted the import by hand; nobody had been reached at night.",
             )
         )
+    lives += _flaps(primary, people[OVERLOADED].id, services[1], since, until)
     twin = twin_of(account, f"logistics/{rng.random()}")
     with twin.at(until):
         play_past(twin, lives, _answers(twin, rng), since - _DAY)
@@ -220,9 +223,29 @@ def _life(
     return PlayedLife(service.id, title, at, works_for, resolution="Started the import again.")
 
 
+def _flaps(
+    primary: LayerSchedule, user_id: str, service: Service, since: datetime, until: datetime
+) -> list[PlayedLife]:
+    """Draw the flapping alert: four cycles within an hour, each week that this person is on call."""
+    rng = random.Random(f"flapping/{since.toordinal()}")
+    lives = []
+    for shift in primary.final_shifts(since, until):
+        # By day, and on another day than the dead end.
+        at = shift.start.replace(hour=14, minute=rng.randrange(5, 20)) + 3 * _DAY
+        while shift.user_id == user_id and at < min(shift.end, until - timedelta(hours=3)):
+            begins_at = at
+            for number in range(4 if at >= since else 0):
+                stays = timedelta(seconds=rng.uniform(100, 220))
+                key = f"warehouse-stock/scanner/{number}"
+                lives.append(PlayedLife(service.id, FLAPPING, begins_at, heals_after=stays, key=key))
+                begins_at += stays + timedelta(seconds=rng.uniform(200, 400))
+            at += _WEEK
+    return lives
+
+
 def _answers(twin: Account, rng: random.Random) -> Answers:
     def answer(page: Page) -> timedelta | None:
-        if twin.incident(page.incident_id).title == DEAD_END:
+        if twin.incident(page.incident_id).title in (DEAD_END, FLAPPING):
             return None
         return timedelta(seconds=rng.uniform(20, 100))
 

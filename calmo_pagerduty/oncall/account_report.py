@@ -51,6 +51,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         " so that a slow level does not look fast. Intervals are 95 %.",
         "Kaplan and Meier (1958), Greenwood's variance, Wilson's interval; PagerDuty's log entries",
     ),
+    "patterns": Definition(
+        "Patterns",
+        "What repeats in the last 90 days: alerts that flap, services that page without need, alerts to"
+        " group. Each advice is replayed on the account's own past: pages it would have avoided and delayed.",
+        "Wilson's interval (1927); PagerDuty's incidents and log entries",
+    ),
     "workload": Definition(
         "Workload",
         "Hours, nights and interruptions of the people in each pool, in their own zones. Hours are judged as"

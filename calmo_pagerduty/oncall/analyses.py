@@ -12,6 +12,7 @@ from calmo_pagerduty.coverage import analysis as coverage, readiness_analysis as
 from calmo_pagerduty.dependencies import analysis as dependencies
 from calmo_pagerduty.escalation import lint as escalation, response_analysis as response
 from calmo_pagerduty.findings.model import AnalysisResult
+from calmo_pagerduty.patterns import analysis as patterns
 from calmo_pagerduty.scheduling import analysis as scheduling
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.trends import analysis as trends
@@ -40,5 +41,6 @@ ANALYSES: Final[Mapping[str, Analyse]] = MappingProxyType(
         trends.TRENDS: trends.analyse_trends,
         trends.CAPACITY: trends.analyse_capacity,
         dependencies.ANALYSIS: dependencies.analyse,
+        patterns.ANALYSIS: patterns.analyse,
     }
 )

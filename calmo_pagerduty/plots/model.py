@@ -31,6 +31,8 @@ class Fill(StrEnum):
     NOT_READY = "not-ready"
     INCIDENTS = "incidents"
     MORE = "more"
+    ACTED_ON = "acted-on"
+    QUIET = "quiet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ FILL_STYLES: Mapping[Fill, FillStyle] = MappingProxyType(
         Fill.NOT_READY: FillStyle("does not", "#c4161c", "#ff7b72", Pattern.RISING, "╳", "bold red"),
         Fill.INCIDENTS: FillStyle("incidents", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
         Fill.MORE: FillStyle("more than their share", "#b34700", "#f09a5a", Pattern.LEVEL, "▒", "yellow"),
+        Fill.ACTED_ON: FillStyle("somebody acted", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
+        Fill.QUIET: FillStyle("nobody acted", "#8a5a00", "#e3a341", Pattern.RISING, "░", "yellow"),
     }
 )
 

@@ -6,8 +6,8 @@ Source: PagerDuty's REST API, `POST /analytics/raw/incidents`, `GET /incidents`,
 from collections.abc import Mapping
 
 from calmo_pagerduty.kernel.json_values import JsonObject, as_object, as_objects
-from calmo_pagerduty.snapshots.incident_measures import parse_measures
 from calmo_pagerduty.kernel.titles import fingerprint, mask_title
+from calmo_pagerduty.snapshots.incident_measures import parse_measures
 from calmo_pagerduty.snapshots.model import ContactKind, Incident, LogKind, LogRecord, Urgency
 from calmo_pagerduty.snapshots.parsing import (
     is_id,

@@ -41,6 +41,7 @@ from ingress.dashboard.pages import (
     now,
     operations,
     optimise,
+    patterns,
     people,
     performance,
     permissions,
@@ -90,6 +91,7 @@ PAGES: Sequence[Page] = (
     # Before the page of a service's trend, whose address it would be too.
     *performance.PAGES,
     *trends.PAGES,
+    *patterns.PAGES,
     *findings.PAGES,
     *reports.PAGES,
     *approvals.PAGES,

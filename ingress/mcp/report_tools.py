@@ -18,6 +18,7 @@ from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.oncall.models import RunBody
+from ingress.patterns.models import PatternsQuery
 from ingress.performance.models import PerformanceQuery
 from ingress.post_incident.models import PostIncidentQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
@@ -190,6 +191,20 @@ TREND_TOOLS: Sequence[ReportTool] = (
         " faster or slower than the window before by a test. Durations are in seconds; null is unknown.",
     ),
 )
+PATTERN_TOOLS: Sequence[ReportTool] = (
+    ReportTool(
+        "get_patterns",
+        "GET",
+        f"{CONNECTION_PATH}/patterns",
+        PatternsQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show patterns in incidents",
+        "Shows what repeats in the last 90 days, with what a change would have avoided, replayed on the"
+        " account's own history: alerts that flap and the pause to set, services that page without need with"
+        " Wilson's bounds, alerts to group. Each with pages avoided of all pages. null is unknown.",
+    ),
+)
 RUN_TOOLS: Sequence[ReportTool] = (
     ReportTool(
         "run_oncall_analyses",
@@ -217,6 +232,7 @@ RUN_TOOLS: Sequence[ReportTool] = (
 REPORT_TOOLS: Sequence[ReportTool] = (
     *RUN_TOOLS,
     *TREND_TOOLS,
+    *PATTERN_TOOLS,
     ReportTool(
         "list_findings",
         "GET",

@@ -85,6 +85,7 @@ def test_each_fill_has_a_look_a_word_and_a_character_of_its_own_among_those_show
         (Fill.BEFORE, Fill.AFTER),
         (Fill.READY, Fill.NOT_READY, Fill.UNKNOWN),
         (Fill.INCIDENTS, Fill.MORE),
+        (Fill.ACTED_ON, Fill.QUIET),
     )
     assert {fill for group in together for fill in group} == set(Fill)
     for group in together:

@@ -182,6 +182,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/escalation/ladder.svg": (
         Named("connection", query=lambda w: {"policy": "PPOL"}),
     ),
+    "GET /api/connections/{id}/patterns": (Named("connection"),),
+    "GET /api/connections/{id}/patterns/plot.svg": (Named("connection"),),
     "GET /api/connections/{id}/trends": (Named("connection"),),
     "GET /api/connections/{id}/trends/plot.svg": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
