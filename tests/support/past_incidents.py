@@ -42,7 +42,17 @@ class PastWriter:
         end = at + round(lasts * MINUTE)
         self.incidents.append(
             Incident(
-                id, number, None, service, "PPOL", Urgency.HIGH, at, end, "resolved", (), by is None, kind
+                id,
+                number,
+                None,
+                service,
+                "PPOL",
+                Urgency.HIGH,
+                at,
+                end,
+                "resolved",
+                is_auto_resolved=by is None,
+                kind=kind,
             )
         )
         self.log(id, at, LogKind.TRIGGER)
