@@ -147,7 +147,7 @@ class Ingress:
         self.dependencies = DependencyEndpoints(database, services.snapshot_reader)
         self.trends = TrendEndpoints(services.snapshot_reader)
         self.performance = PerformanceEndpoints(services.snapshot_reader)
-        self.patterns = PatternEndpoints(services.snapshot_reader)
+        self.patterns = PatternEndpoints(database, services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.drills = DrillEndpoints(
             database,

@@ -4,6 +4,7 @@ An `UntrustedText` comes from people or machines through PagerDuty: sanitized, b
 are UTC.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -106,3 +107,11 @@ class IncidentFacts(FrozenModel):
     assignees: tuple[EntityRef, ...] = ()
     escalations: int = 0
     source: Source = Source.INCIDENT
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionText:
+    """What the account cache knows of an incident. Both texts are other people's; None: it doesn't know."""
+
+    title: str
+    resolution: str | None

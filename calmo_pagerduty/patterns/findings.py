@@ -7,6 +7,7 @@ from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.patterns.alert_grouping import GroupingAdvice, GroupingType
 from calmo_pagerduty.patterns.auto_pause import PauseAdvice, PauseSetting
+from calmo_pagerduty.patterns.misrouting import Misrouting
 from calmo_pagerduty.patterns.noise import NoiseRow
 from calmo_pagerduty.patterns.past import PastIncident
 from calmo_pagerduty.patterns.report import PatternReport
@@ -15,7 +16,8 @@ from calmo_pagerduty.snapshots.model import Service
 PAUSE = "patterns.auto_pause"
 NOISY = "patterns.noisy_service"
 GROUPING = "patterns.alert_grouping"
-CODES = (PAUSE, NOISY, GROUPING)
+MISROUTED = "patterns.misrouting"
+CODES = (PAUSE, NOISY, GROUPING, MISROUTED)
 _VERIFY = "Run `calmo-pagerduty patterns show` after four more weeks, and compare the pages."
 
 
@@ -28,6 +30,8 @@ def pattern_findings(report: PatternReport) -> Iterator[Finding]:
     for row in report.noise:
         if row.is_noisy:
             yield _noisy(report, row)
+    for misrouting in report.misroutings:
+        yield _misrouted(report, misrouting)
 
 
 def would_have_avoided(report: PatternReport, pages: int) -> str:
@@ -158,4 +162,33 @@ def _noisy(report: PatternReport, row: NoiseRow) -> Finding:
         f"{would_have_avoided(report, row.quiet_pages)}, if only what people act on had paged.",
         _VERIFY,
         "Set the urgency or the threshold back.",
+    )
+
+
+def _misrouted(report: PatternReport, item: Misrouting) -> Finding:
+    name, policy, handed = item.service.name, item.policy, len(item.handed)
+    return Finding(
+        MISROUTED,
+        f"{item.service.id}:{policy.id}",
+        FindingSeverity.MEDIUM,
+        Confidence.HIGH if item.of >= 10 else Confidence.MEDIUM,
+        f"{name}: people hand its incidents to {policy.name}",
+        (service_entity(item.service), Entity("policy", policy.id, policy.name, policy.html_url)),
+        (
+            Evidence(
+                f"{handed} of {count_text(item.of, 'incident')} ended there (95 % interval"
+                f" {item.interval.low:.0%} to {item.interval.high:.0%}), after a median of"
+                f" {format_duration(item.median_seconds)}.",
+                {"handed": handed, "n": item.of, "low": round(item.interval.low, 4)},
+            ),
+            Evidence(
+                f"{item.pages} of your last {count_text(report.past.pages, 'page')} came before they were"
+                " handed on.",
+                {"pages": item.pages},
+            ),
+        ),
+        f"Point {name} at the escalation policy {policy.name}.",
+        f"{would_have_avoided(report, item.pages)}, of people who then handed the incident on.",
+        _VERIFY,
+        "Point the service at its former policy again.",
     )

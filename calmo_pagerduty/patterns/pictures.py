@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.patterns.texts import kind_text
 from calmo_pagerduty.plots.figures import pairs_figure, stacks_figure
@@ -32,7 +31,7 @@ def avoided_pairs(document: JsonObject) -> list[PairRow]:
     """Return the pages before and after each advised setting."""
     pauses = [
         PairRow(
-            f"{row['name']}: {format_duration(row['seconds'])}, {kind_text(row)}",
+            f"{row['name']}: pause {'' if row['kind'] is None else kind_text(row)}".rstrip(),
             float(row["pages"]),
             float(row["pages"] - row["chosen"]["avoided_pages"]),
         )

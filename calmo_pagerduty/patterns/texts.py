@@ -47,6 +47,54 @@ def _name(row: JsonObject) -> str:
     return str(row["name"])
 
 
+def people_text(row: JsonObject) -> str:
+    """Return who resolved the group's incidents, as far as the reader may see."""
+    named = [f"{who['name']} ({who['incidents']})" for who in row["resolved_by"][:3]]
+    hidden = row["people"] - len(row["resolved_by"])
+    words = [*named, *([f"{hidden} people not shown"] if hidden else [])]
+    words += [f"by itself ({row['healed']})"] if row["healed"] else []
+    return ", ".join(words) or "nobody yet"
+
+
+def lasted_text(row: JsonObject) -> str:
+    """Return the median and the 90 % quantile with their number."""
+    if row["median_seconds"] is None:
+        return "none is resolved"
+    median, slow = format_duration(row["median_seconds"]), format_duration(row["slow_seconds"])
+    return f"{median}, 90 %: {slow} (n = {row['resolved']})"
+
+
+def _avoidable(row: JsonObject) -> str:
+    return f"{row['avoidable_pages']} of your last {row['pages_of_the_account']}"
+
+
+def _handed(row: JsonObject) -> str:
+    low, high = row["interval"]
+    return f"{row['handed']} of {row['of']} ({low:.0%} to {high:.0%})"
+
+
+def _went_on(row: JsonObject) -> str:
+    low, high = row["interval"]
+    return f"{row['escalated']} of {row['incidents']} ({low:.0%} to {high:.0%})"
+
+
+def _ways(row: JsonObject) -> str:
+    ways = (
+        f"{way['way']} {way['count']} times, after {format_duration(way['median_seconds'])}"
+        for way in row["ways"]
+    )
+    return "; ".join(ways) or "none went on"
+
+
+def _passages(row: JsonObject) -> str:
+    passages = (
+        f"{', '.join(passage['from'])} to {', '.join(passage['to'])} ({passage['count']},"
+        f" {format_duration(passage['median_seconds'])})"
+        for passage in row["passages"][:3]
+    )
+    return "; ".join(passages) or "no persons to show"
+
+
 FLAPPING_COLUMNS: Columns = (
     ("Service", _name),
     ("Alerts", kind_text),
@@ -79,6 +127,28 @@ GROUPING_COLUMNS: Columns = (
     ("Pages avoided", _avoided),
     ("Would be hidden", lambda row: str(row["chosen"]["hidden"])),
 )
+RECURRING_COLUMNS: Columns = (
+    ("Service", _name),
+    ("What", lambda row: str(row["title"] or kind_text(row))),
+    ("Incidents", lambda row: f"{row['incidents']} of {row['of']}"),
+    ("Resolved by", people_text),
+    ("How", lambda row: "; ".join(way["text"] for way in row["resolutions"][:2]) or "not known"),
+    ("How long", lasted_text),
+    ("Avoidable pages", _avoidable),
+)
+MISROUTING_COLUMNS: Columns = (
+    ("Service", _name),
+    ("Handed to", lambda row: str(row["policy"])),
+    ("Incidents (95 %)", _handed),
+    ("After", lambda row: format_duration(row["median_seconds"])),
+    ("Pages avoided", _avoidable),
+)
+ESCALATION_COLUMNS: Columns = (
+    ("Team", _name),
+    ("Incidents that went on (95 %)", _went_on),
+    ("How", _ways),
+    ("From whom to whom", _passages),
+)
 #: The parts of the report: the document's field, the caption, the columns and what an empty part means.
 PARTS: Mapping[str, tuple[str, Columns, str]] = {
     "auto_pause": (
@@ -93,4 +163,7 @@ PARTS: Mapping[str, tuple[str, Columns, str]] = {
         GROUPING_COLUMNS,
         "No grouping would have joined incidents without hiding some.",
     ),
+    "recurring": ("Recurring incidents", RECURRING_COLUMNS, "No kind came three times."),
+    "misrouting": ("Misrouting", MISROUTING_COLUMNS, "No service's incidents are handed on again and again."),
+    "escalations": ("Escalations by team", ESCALATION_COLUMNS, "No team had incidents."),
 }

@@ -90,8 +90,8 @@ PAGES: Sequence[Page] = (
     *analyses.PAGES,
     # Before the page of a service's trend, whose address it would be too.
     *performance.PAGES,
-    *trends.PAGES,
     *patterns.PAGES,
+    *trends.PAGES,
     *findings.PAGES,
     *reports.PAGES,
     *approvals.PAGES,

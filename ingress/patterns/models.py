@@ -6,7 +6,9 @@ from pydantic import Field
 
 from ingress.escalation.models import Moment, SnapshotQuery
 
-PatternPart = Literal["auto_pause", "flapping", "noise", "alert_grouping"]
+PatternPart = Literal[
+    "auto_pause", "flapping", "noise", "alert_grouping", "recurring", "misrouting", "escalations"
+]
 
 
 class PatternsQuery(SnapshotQuery):

@@ -38,7 +38,7 @@ PAGES = (
     "reports/workload",
     "analyses",
     "trends",
-    "patterns",
+    "trends/patterns",
     "trends/PSHOP",
     "trends/capacity",
     "trends/performance?service=PSHOP",

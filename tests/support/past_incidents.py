@@ -35,6 +35,7 @@ class PastWriter:
         service: str = "PSHOP",
         pages: int = 1,
         acknowledged: bool = True,
+        policy: str = "PPOL",
     ) -> str:
         """Add an incident; a person resolves it if `by` is given, else it resolves itself."""
         number = len(self.incidents) + 1
@@ -46,7 +47,7 @@ class PastWriter:
                 number,
                 None,
                 service,
-                "PPOL",
+                policy,
                 Urgency.HIGH,
                 at,
                 end,
@@ -67,7 +68,13 @@ class PastWriter:
         record = LogRecord(f"R{len(self.records):06}", incident_id, at, kind)
         self.records.append(replace(record, **fields))  # type: ignore[arg-type]  # each test names its fields
 
-    def snapshot(self, *services: Service) -> AccountSnapshot:
-        known = services or (Service("PSHOP", "Basket", None, "active", "PPOL"),)
+    def hand(self, id: str, minute: float, by: str, to: str, policy: str) -> None:
+        """Log that a person delegated an incident to a policy, so many minutes after `begin`."""
+        at = self.begin + round(minute * MINUTE)
+        self.log(id, at, LogKind.DELEGATE, agent_id=by, user_ids=(to,), policy_id=policy)
+
+    def snapshot(self, *services: Service, **fields: object) -> AccountSnapshot:
+        known = services or (Service("PSHOP", "Basket", None, "active", "PPOL", ("PTEAM",)),)
         records = tuple(sorted(self.records, key=lambda record: (record.at, record.id)))
-        return small_snapshot(services=known, incidents=tuple(self.incidents), log_records=records)
+        given = {"services": known, "incidents": tuple(self.incidents), "log_records": records}
+        return small_snapshot(**(given | fields))

@@ -12,7 +12,7 @@ FIGURES = frozenset({"Pages", "Spells", "Cycles", "Cumulative", "Pages delayed",
 
 
 async def show_patterns(ask: Ask) -> Content:
-    """GET /dashboard/patterns"""
+    """GET /dashboard/trends/patterns"""
     account = await find_account(ask)
     if account.snapshot is None:
         return account.content()
@@ -36,4 +36,4 @@ async def show_patterns(ask: Ask) -> Content:
     )
 
 
-PAGES = (Page("/patterns", "Patterns", FINDINGS_READ, show_patterns, "patterns", menu="Patterns"),)
+PAGES = (Page("/trends/patterns", "Patterns", FINDINGS_READ, show_patterns, "patterns", tab="Patterns"),)
