@@ -40,6 +40,7 @@ from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.post_incident.service import PostIncidentService
 from calmo_pagerduty.reconciliation.service import ReconciliationService
+from calmo_pagerduty.reports.service import ReportService
 from calmo_pagerduty.scheduling.continuation import continue_schedule
 from calmo_pagerduty.scheduling.service import ScenarioService
 from calmo_pagerduty.settings import Settings
@@ -212,6 +213,10 @@ class Services:
     @cached_property
     def account_report_service(self) -> AccountReportService:
         return AccountReportService(self.database, self.snapshot_reader)
+
+    @cached_property
+    def report_service(self) -> ReportService:
+        return ReportService(self.database, self.snapshot_reader)
 
     @cached_property
     def incident_replayer(self) -> IncidentReplayer:

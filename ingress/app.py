@@ -70,6 +70,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.scenarios.endpoints(),
         *ingress.digests.endpoints(),
         *ingress.account_reports.endpoints(),
+        *ingress.reports.endpoints(),
         *ingress.report_tools.endpoints(),
         metrics_endpoint(ingress.metrics),
         PublicEndpoint(

@@ -68,6 +68,8 @@ COMMANDS = (
      "Show how fast teams, services and policies answer and resolve, by tested comparisons."),
     ("patterns", "ingress.commands.patterns:app",
      "Show what repeats: flapping alerts, noise, groups, and what a change would have avoided."),
+    ("report", "ingress.commands.reports:app",
+     "Make reports: weekly operations, reviews of services and on-call, effectiveness of response."),
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("erase", "ingress.commands.erase:app",

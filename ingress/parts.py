@@ -46,6 +46,7 @@ from ingress.performance.endpoints import PerformanceEndpoints
 from ingress.post_incident.endpoints import PostIncidentEndpoints
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
+from ingress.reports.endpoints import ReportEndpoints
 from ingress.scheduling.endpoints import ScenarioEndpoints
 from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.service import ToolCallDispatcher
@@ -159,6 +160,7 @@ class Ingress:
         )
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
+        self.reports = ReportEndpoints(services.report_service)
         self.account_reports = AccountReportEndpoints(services.account_report_service)
         self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)

@@ -6,8 +6,8 @@ from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.oncall.account_report import AccountReport, AnalysisPart
 from calmo_pagerduty.oncall.digest_html import finding_html, limits_html
 from calmo_pagerduty.oncall.finding_texts import SEVERITY_SIGNS, period_text, time_text, zone_of
-from calmo_pagerduty.oncall.html_page import html_page, html_text
 from calmo_pagerduty.oncall.metrics_tables import Table
+from calmo_pagerduty.plots.html_page import html_page, html_text
 
 
 def account_html(report: AccountReport) -> str:

@@ -12,7 +12,7 @@ from calmo_pagerduty.oncall.finding_texts import (
     severity_text,
     zone_of,
 )
-from calmo_pagerduty.oncall.html_page import html_link, html_page, html_text
+from calmo_pagerduty.plots.html_page import html_link, html_page, html_text
 
 
 def digest_html(digest: Digest) -> str:

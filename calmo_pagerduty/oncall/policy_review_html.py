@@ -8,7 +8,7 @@ from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.time_zones import local_time, time_zone
 from calmo_pagerduty.oncall.digest_html import finding_html, limits_html
-from calmo_pagerduty.oncall.html_page import html_page, html_text
+from calmo_pagerduty.plots.html_page import html_page, html_text
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 
 TITLE = "Escalation policies reviewed"

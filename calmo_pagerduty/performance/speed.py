@@ -74,13 +74,18 @@ def durations(rows: Iterable[Measured], milestone: Milestone) -> list[Duration]:
 
 
 def speed_of(now: Sequence[Measured], before: Sequence[Measured], milestone: Milestone) -> Speed:
-    """Return the speed of a group, with a comparison that `judge` still has to adjust."""
+    """Return the speed of a group. Its comparison says only a direction, until `judge` judges all groups."""
     watched, earlier = durations(now, milestone), durations(before, milestone)
     curve, past = kaplan_meier(watched), kaplan_meier(earlier)
     comparison = Comparison(Verdict.INSUFFICIENT)
     if min(curve.events, past.events) >= MIN_EVENTS:
         test = compare_survival(watched, earlier)
-        comparison = Comparison(Verdict.NO_DIFFERENCE, 1.0 if test is None else test.p_value)
+        # The test's own direction: medians may lie the other way, and means are ruled by the few open ones.
+        comparison = (
+            Comparison(Verdict.NO_DIFFERENCE, 1.0)
+            if test is None
+            else Comparison(Verdict.FASTER if test.difference > 0 else Verdict.SLOWER, test.p_value)
+        )
     return Speed(milestone, curve, past, len(now) - len(watched), comparison)
 
 
@@ -94,7 +99,8 @@ def judge(speeds: Sequence[Speed]) -> list[Speed]:
     judged = list(speeds)
     for index, value in zip(tested, adjusted, strict=True):
         speed = speeds[index]
-        verdict = _direction(speed) if value <= FALSE_DISCOVERY_RATE else Verdict.NO_DIFFERENCE
+        is_told = value <= FALSE_DISCOVERY_RATE
+        verdict = speed.comparison.verdict if is_told else Verdict.NO_DIFFERENCE
         judged[index] = replace(speed, comparison=replace(speed.comparison, verdict=verdict, adjusted=value))
     return judged
 
@@ -113,10 +119,3 @@ def quantile_interval(curve: SurvivalCurve, share: float) -> tuple[float | None,
         if high is None and ends[1] <= 1 - share:
             high = point.time
     return low, high
-
-
-def _direction(speed: Speed) -> Verdict:
-    """Return which is faster: the smaller restricted mean over the time that both curves know."""
-    until = min(speed.curve.longest, speed.before.longest)
-    is_faster = speed.curve.restricted_mean(until) < speed.before.restricted_mean(until)
-    return Verdict.FASTER if is_faster else Verdict.SLOWER

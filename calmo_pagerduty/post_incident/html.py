@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.instants import format_instant, format_table_instant
-from calmo_pagerduty.oncall.html_page import html_link, html_page, html_text
+from calmo_pagerduty.plots.html_page import html_link, html_page, html_text
 from calmo_pagerduty.post_incident.model import TITLE_OF_PART, PostIncidentReport, ReportPart, Sentence
 
 

@@ -125,6 +125,8 @@ class SurvivalTest(NamedTuple):
 
     statistic: float
     p_value: float
+    #: The left sample's weighted events less those expected: above 0, they come sooner than the right's.
+    difference: float
 
 
 #: weight = f(number at risk, Peto's survival estimate just after this time).
@@ -165,7 +167,7 @@ def compare_survival(
     if variance <= 0:
         return None
     statistic = difference * difference / variance
-    return SurvivalTest(statistic, math.erfc(math.sqrt(statistic / 2)))
+    return SurvivalTest(statistic, math.erfc(math.sqrt(statistic / 2)), difference)
 
 
 def _grouped(watched: Sequence[Duration]) -> Iterable[tuple[float, int, int]]:

@@ -6,24 +6,11 @@ from html import escape
 
 from calmo_pagerduty.kernel.csv_text import csv_document
 from calmo_pagerduty.kernel.markdown_text import escape_markdown, single_line
+from calmo_pagerduty.plots.html_page import html_page
 from calmo_pagerduty.plots.svg import Figure
 
 Cell = str | int | float | bool | None
 UNKNOWN_TEXT = "unknown"
-
-#: The page works without scripts, in light and dark, and on paper.
-_STYLE = """
-:root{color-scheme:light dark}
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;
-background:Canvas;color:CanvasText}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem;width:100%}
-caption{text-align:left;font-weight:600;padding:.3rem 0}
-th,td{border-bottom:1px solid GrayText;padding:.25rem .6rem;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.note{border-left:4px solid GrayText;padding-left:.7rem}
-svg{max-width:100%;height:auto}
-@media print{body{margin:0;max-width:none}}
-""".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +75,16 @@ def csv_text(table: ReportTable) -> str:
 def html(report: Report, figures: Sequence[Figure] = ()) -> str:
     """Return a report as an HTML page without scripts, which loads nothing."""
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_html(report.title)}</title><style>{_STYLE}</style></head><body><main>",
-        f"<h1>{_html(report.title)}</h1><p>{_html(report.stamp)}</p>",
-        *(f'<p class="note">{_html(note)}</p>' for note in report.notes),
-        *(figure.document() for figure in figures),
+        f'<h1>{_html(report.title)}</h1><p class="muted">{_html(report.stamp)}</p>',
+        *(f'<p class="warning">{_html(note)}</p>' for note in report.notes),
+        *(f'<div class="wide">{figure.inline()}</div>' for figure in figures),
         *(part for table in report.tables for part in _html_table(table)),
     ]
     if report.definitions:
         parts.append("<h2>Definitions</h2><dl>")
         parts += [f"<dt>{_html(name)}</dt><dd>{_html(text)}</dd>" for name, text in report.definitions]
         parts.append("</dl>")
-    parts.append("</main></body></html>")
-    return "\n".join(parts) + "\n"
+    return html_page(report.title, "\n".join(parts), with_plots=bool(figures))
 
 
 def _html_table(table: ReportTable) -> list[str]:
@@ -112,7 +94,7 @@ def _html_table(table: ReportTable) -> list[str]:
     ]
 
     def row_of(cells: Sequence[str], tag: str) -> str:
-        marks = [' class="n"' if is_number else "" for is_number in numeric]
+        marks = [' class="number"' if is_number else "" for is_number in numeric]
         scope = ' scope="col"' if tag == "th" else ""
         inner = "".join(
             f"<{tag}{scope}{mark}>{cell}</{tag}>" for cell, mark in zip(cells, marks, strict=True)
@@ -121,13 +103,13 @@ def _html_table(table: ReportTable) -> list[str]:
 
     note = f"<p>{_html(table.note)}</p>" if table.note else ""
     if not table.rows:
-        return [f"<h2>{_html(table.title)}</h2>{note}<p>Nothing to show.</p>"]
+        return [f'<h2>{_html(table.title)}</h2>{note}<p class="muted">Nothing to show.</p>']
     return [
-        f"<h2>{_html(table.title)}</h2>{note}<table><thead>",
+        f'<h2>{_html(table.title)}</h2>{note}<div class="wide"><table><thead>',
         row_of([_html(column) for column in table.columns], "th"),
         "</thead><tbody>",
         *(row_of([_html(cell_text(cell)) for cell in row], "td") for row in table.rows),
-        "</tbody></table>",
+        "</tbody></table></div>",
     ]
 
 

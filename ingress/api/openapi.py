@@ -52,6 +52,7 @@ _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
     "application/x-ndjson": {"type": "string"},
     "image/svg+xml": {"type": "string"},
+    "text/csv": {"type": "string"},
     "text/event-stream": {"type": "string"},
     "text/html": {"type": "string"},
     "text/markdown": {"type": "string"},

@@ -69,6 +69,14 @@ def test_without_a_change_one_in_twenty_is_called_one_and_a_change_is_found() ->
     assert Verdict.SLOWER not in faster
 
 
+def test_a_few_that_stay_open_do_not_turn_the_direction_around() -> None:
+    random = np.random.default_rng(6)
+    slow, quick = random.lognormal(7.5, 0.5, 40), random.lognormal(6.5, 0.5, 40)
+    now, before = incidents(list(slow), 10**6), incidents([*quick, None, None, None], 10**7)
+    [judged] = judge([speed_of(now, before, Milestone.ACKNOWLEDGE)])
+    assert judged.comparison.verdict is Verdict.SLOWER
+
+
 def test_the_tests_of_all_groups_are_one_family() -> None:
     random = np.random.default_rng(5)
     speeds = [

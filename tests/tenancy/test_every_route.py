@@ -251,6 +251,9 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/digest/schedule": (Named("connection"),),
     "PUT /api/connections/{id}/digest/schedule": (Named("connection", body=lambda w: {}),),
     "GET /api/connections/{id}/oncall/report": (Named("connection"),),
+    "GET /api/connections/{id}/report": (
+        Named("connection", query=lambda w: {"kind": "weekly-operations"}),
+    ),
     "GET /api/report-tools": (Nobodys(),),
     "GET /api/webhooks": (Lists(),),
     "POST /api/webhooks": (Named(body=lambda w: {"scope": w.scope}, answers=REFUSED),),

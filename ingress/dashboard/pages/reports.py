@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ
+from calmo_pagerduty.reports.model import KINDS, ReportKind
 from calmo_pagerduty.workload.reports import workload_figures, workload_tables
 from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
 from ingress.api.endpoints import query_values
@@ -16,6 +17,7 @@ from ingress.dashboard.tables import Column, Table
 from ingress.escalation.models import LintQuery
 from ingress.findings.digest_endpoints import DigestQuery
 from ingress.findings.report_endpoints import ReportQuery
+from ingress.reports.models import ReportDocumentQuery
 from ingress.workload.models import PeriodDocumentQuery, WorkloadDocumentQuery, WorkloadQuery
 
 #: File endings by the names that the endpoints have for formats.
@@ -67,10 +69,22 @@ async def _policy_review(account: Account, fmt: str, given: Mapping[str, Any]) -
     return await account.ask.ingress.escalation.lint(account.request, account.ask.caller, query)
 
 
+def _of_kind(kind: ReportKind) -> Make:
+    async def make(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+        query = ReportDocumentQuery.model_validate({**given, "kind": kind, "format": fmt})
+        return await account.ask.ingress.reports.make(account.request, account.ask.caller, query)
+
+    return make
+
+
 _PAGES, _TABLES = ("html", "markdown"), ("html", "md", "csv")
 REPORTS = (
+    *(
+        Report(str(kind), row.title, row.about, _TABLES, ("days", row.days, 366), _of_kind(kind))
+        for kind, row in KINDS.items()
+    ),
     Report("account", "Account", "What all on-call analyses say, with plots.", _PAGES, None, _account),
-    Report("digest", "Weekly digest", "The digest as it would be made now.", _PAGES, None, _digest),
+    Report("digest", "Weekly digest of findings", "The digest, as made now.", _PAGES, None, _digest),
     Report(
         "workload", "Workload", "Hours, nights and interruptions, past and planned; fairness by schedule.",
         _TABLES, ("past_days", 28, 35), _workload,

@@ -47,6 +47,8 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}
 td.number,th.number{text-align:right}
 .wide{overflow-x:auto}
+@media screen and (max-width:48rem){main{padding:1rem}dl{grid-template-columns:1fr}dt{margin-top:.4rem}
+.wide .plot{min-width:44rem}}
 footer{margin-top:2.5rem;padding-top:.5rem;border-top:1px solid var(--line);font-size:.85rem}
 @media print{body{font-size:11pt}main{max-width:none;padding:0}a{color:inherit}
 .finding,table,svg{break-inside:avoid}}

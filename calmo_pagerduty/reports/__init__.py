@@ -1,0 +1,1 @@
+"""Reports of an account: what happened in a time, for people, stamped and with definitions."""
