@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -33,9 +34,14 @@ RESTART_PAUSE_SECONDS = 2.0
 def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     """Return all endpoints of the ingress except /mcp."""
 
+    @functools.cache
+    def openapi() -> JSONResponse:
+        # Who asks needs no key, so asking again must cost nothing.
+        return JSONResponse(openapi_document(rows, ingress.services.settings.public_address))
+
     async def serve_openapi(_request: Request) -> Response:
         """GET /openapi.json"""
-        return JSONResponse(openapi_document(rows, ingress.services.settings.public_address))
+        return openapi()
 
     rows: list[EndpointRow] = [
         webhook_endpoint(ingress.webhook_receiver),

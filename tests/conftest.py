@@ -29,6 +29,7 @@ from ingress.forwarding import forwarder
 from ingress.reconciliation import endpoints as healing_endpoints
 from ingress.webhook_receiver import receiver
 from ingress.webhooks import end_to_end_check
+from tests.support.made_once import making_once
 from tests.support.parts import Parts
 from tests.support.patience import LIMIT, STORY
 from tests.support.patient_workflows import PatientWorkflows
@@ -122,6 +123,12 @@ def _is_slow(item: pytest.Item) -> bool:
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kind_of_database") == "postgresql"
     needs_a_server = not SLOW_PARTS.isdisjoint(item.fixturenames)
     return on_postgresql or needs_a_server or item.get_closest_marker("slow") is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:
+    with making_once():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
