@@ -12,6 +12,7 @@ from activities.incidents import IncidentActivities
 from activities.oncall import OnCallActivities
 from activities.oncall_digest import DigestActivities
 from activities.reconciliation import ReconcileActivities
+from activities.reports import ReportActivities
 from activities.tool_calls import ToolCallActivities
 from activities.workload import CoverActivities
 from bootstrap.store import OpenStore
@@ -40,6 +41,7 @@ from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.post_incident.service import PostIncidentService
 from calmo_pagerduty.reconciliation.service import ReconciliationService
+from calmo_pagerduty.reports.delivery_service import ReportDeliveryService
 from calmo_pagerduty.reports.service import ReportService
 from calmo_pagerduty.scheduling.continuation import continue_schedule
 from calmo_pagerduty.scheduling.service import ScenarioService
@@ -219,6 +221,14 @@ class Services:
         return ReportService(self.database, self.snapshot_reader)
 
     @cached_property
+    def report_delivery_service(self) -> ReportDeliveryService:
+        return ReportDeliveryService(self.database, self.keyring, self.report_service)
+
+    @cached_property
+    def report_activities(self) -> ReportActivities:
+        return ReportActivities(self.report_delivery_service)
+
+    @cached_property
     def incident_replayer(self) -> IncidentReplayer:
         return IncidentReplayer(self.settings.complete_after, self.settings.gather_context)
 
@@ -306,4 +316,6 @@ class Services:
             self.oncall_activities.run_analysis,
             self.drill_activities.look_at_drill,
             self.drill_activities.finish_drill,
+            self.report_activities.keep_report,
+            self.report_activities.deliver_report,
         )

@@ -18,6 +18,7 @@ from workflows.incident_context import IncidentContextWorkflow
 from workflows.oncall_analysis import OnCallAnalysisWorkflow
 from workflows.oncall_digest import OnCallDigestWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.report import ReportWorkflow
 from workflows.rough_night import RoughNightWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
@@ -32,6 +33,7 @@ WORKFLOWS = (
     OnCallAnalysisWorkflow,
     EscalationDrillWorkflow,
     RoughNightWorkflow,
+    ReportWorkflow,
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)

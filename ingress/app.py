@@ -77,6 +77,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.digests.endpoints(),
         *ingress.account_reports.endpoints(),
         *ingress.reports.endpoints(),
+        *ingress.kept_reports.endpoints(),
         *ingress.report_tools.endpoints(),
         metrics_endpoint(ingress.metrics),
         PublicEndpoint(

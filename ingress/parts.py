@@ -47,6 +47,7 @@ from ingress.post_incident.endpoints import PostIncidentEndpoints
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
 from ingress.reports.endpoints import ReportEndpoints
+from ingress.reports.kept_endpoints import KeptReportEndpoints
 from ingress.scheduling.endpoints import ScenarioEndpoints
 from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.service import ToolCallDispatcher
@@ -161,6 +162,7 @@ class Ingress:
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.reports = ReportEndpoints(services.report_service)
+        self.kept_reports = KeptReportEndpoints(database, services.report_delivery_service, temporal, queue)
         self.account_reports = AccountReportEndpoints(services.account_report_service)
         self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)

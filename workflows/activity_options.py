@@ -120,3 +120,17 @@ COVER: PlainOptions = {
         initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
     ),
 }
+
+#: Making or sending a report: it loads a stored snapshot, or waits for a receiver. Missing heartbeats
+#: reveal a dead worker. A report whose making fails for a day is made at its next time.
+REPORT: RegularOptions = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "schedule_to_close_timeout": timedelta(hours=24),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=5),
+        non_retryable_error_types=["SnapshotUnreadable", "RowRefused"],
+    ),
+}

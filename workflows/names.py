@@ -18,6 +18,7 @@ ONCALL_DIGEST_WORKFLOW = "OnCallDigestWorkflow"
 ONCALL_ANALYSIS_WORKFLOW = "OnCallAnalysisWorkflow"
 ESCALATION_DRILL_WORKFLOW = "EscalationDrillWorkflow"
 ROUGH_NIGHT_WORKFLOW = "RoughNightWorkflow"
+REPORT_WORKFLOW = "ReportWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -65,6 +66,11 @@ def doctor_workflow_id(connection_id: str) -> str:
 def digest_workflow_id(connection_id: str) -> str:
     """Return the id of the workflow that makes a connection's weekly digest, and of its schedule."""
     return f"pd-digest:{connection_id}"
+
+
+def report_workflow_id(connection_id: str, kind: str) -> str:
+    """Return the id of the workflow that makes a kind of a connection's reports, and of its schedule."""
+    return f"pd-report:{kind}:{connection_id}"
 
 
 def context_id(ref: IncidentRef) -> str:

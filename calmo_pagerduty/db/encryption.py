@@ -21,12 +21,23 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from calmo_pagerduty.db.statements import insert_or_ignore
-from calmo_pagerduty.db.tables import audit_segments, connections, key_checks, webhook_secrets
+from calmo_pagerduty.db.tables import (
+    audit_segments,
+    connections,
+    key_checks,
+    report_addresses,
+    webhook_secrets,
+)
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 #: All columns with sealed values.
-SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed, audit_segments.c.sealed)
+SEALED_COLUMNS = (
+    webhook_secrets.c.sealed,
+    connections.c.token_sealed,
+    audit_segments.c.sealed,
+    report_addresses.c.sealed,
+)
 
 _FORMAT = 1
 _ALTERED = "the sealed value was altered or belongs to another row"

@@ -19,7 +19,14 @@ from calmo_pagerduty.db.encryption import (
     sealing_key_name,
     segment_cell,
 )
-from calmo_pagerduty.db.tables import audit_segments, connections, key_checks, webhook_secrets, webhooks
+from calmo_pagerduty.db.tables import (
+    audit_segments,
+    connections,
+    key_checks,
+    report_addresses,
+    webhook_secrets,
+    webhooks,
+)
 from calmo_pagerduty.db.transactions import Transaction
 
 BATCH_SIZE = 200
@@ -63,6 +70,14 @@ _COLUMNS = (
         audit_segments.c.sealed,
         sa.select(audit_segments.c.first_seq, audit_segments.c.sealed),
         lambda row: segment_cell(row.first_seq),
+    ),
+    _SealedColumn(
+        report_addresses,
+        report_addresses.c.sealed,
+        sa.select(report_addresses.c.connection_id, report_addresses.c.sealed, connections.c.scope).join(
+            connections, connections.c.id == report_addresses.c.connection_id
+        ),
+        lambda row: CellAddress("report_addresses", "sealed", row.scope, row.connection_id),
     ),
 )
 

@@ -17,6 +17,7 @@ from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, 
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.people_tables import people, sign_in_flows
 from calmo_pagerduty.db.post_incident_tables import post_incident_additions
+from calmo_pagerduty.db.report_tables import kept_reports, report_addresses, report_deliveries
 from calmo_pagerduty.db.scenario_tables import scenarios
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 from calmo_pagerduty.db.session_tables import dashboard_sessions, saved_views, sign_in_links
@@ -36,9 +37,10 @@ __all__ = [
     "contexts", "cover_requests",
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
-    "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
+    "finding_events", "findings", "issue_changes", "issues", "kept_reports", "key_checks", "leases",
+    "metadata",
     "oncall_digests", "oncall_runs", "operations", "people", "post_incident_additions",
-    "reconciliations", "refusals",
+    "reconciliations", "refusals", "report_addresses", "report_deliveries",
     "request_paces", "request_permits",
     "saved_views", "scenarios", "sign_in_flows", "sign_in_links", "snapshot_blobs", "snapshot_parts",
     "timeline", "tool_calls",

@@ -18,7 +18,7 @@ from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.performance.report import DAY, Grouping, Question, Scope, period
 from calmo_pagerduty.reports.model import KINDS, MadeReport, ReportInputs, ReportKind, SeenIncident
-from calmo_pagerduty.reports.queries import list_seen_incidents
+from calmo_pagerduty.reports.queries import get_report, list_seen_incidents
 from calmo_pagerduty.reports.sections import make_sections
 from calmo_pagerduty.snapshots.service import SnapshotReader
 
@@ -53,6 +53,13 @@ class ReportService:
     def __init__(self, database: Database, snapshots: SnapshotReader) -> None:
         self._database = database
         self._snapshots = snapshots
+
+    async def get_kept(self, reader: Reader, connection_id: str, report_id: str) -> MadeReport | None:
+        """Return a kept report; None if the reader sees no such report of this connection."""
+        visibility = reader.visibility
+        return await self._database.read(
+            lambda tx: get_report(tx, visibility, connection_id, report_id), visibility
+        )
 
     async def make(self, reader: Reader, connection_id: str, order: ReportOrder) -> MadeReport | None:
         """Return the report; None if the reader sees no such connection. Raises InvalidPeriod."""

@@ -39,6 +39,7 @@ class Deletion(StrEnum):
     FINDING_EVENTS = "finding_events"
     GONE_FINDINGS = "findings"
     DIGESTS = "oncall_digests"
+    KEPT_REPORTS = "kept_reports"
     ABSENCE_CALENDARS = "absence_calendars"
     COVER_REQUESTS = "cover_requests"
     SESSIONS = "sessions"
@@ -102,6 +103,7 @@ MAX_AGES: Mapping[Deletion, Callable[[Periods], timedelta]] = {
     Deletion.FINDING_EVENTS: _ids,
     Deletion.GONE_FINDINGS: _ids,
     Deletion.DIGESTS: _ids,
+    Deletion.KEPT_REPORTS: _ids,
     Deletion.ABSENCE_CALENDARS: _always(MAX_COVER_REQUEST_AGE),
     Deletion.COVER_REQUESTS: _always(MAX_COVER_REQUEST_AGE),
     Deletion.SESSIONS: _NOW,
@@ -174,6 +176,9 @@ BOUNDS: Mapping[str, Bound] = {
         (Deletion.ANALYSIS_RESULTS, Deletion.FINDING_EVENTS, Deletion.GONE_FINDINGS),
     ),
     "oncall_digests": Bound("CALMO_KEEP_IDS", (Deletion.DIGESTS,)),
+    "kept_reports": Bound("CALMO_KEEP_IDS", (Deletion.KEPT_REPORTS,)),
+    "report_addresses": Bound("one for each connection"),
+    "report_deliveries": Bound("seven for each report, with their report", (Deletion.KEPT_REPORTS,)),
     "saved_views": Bound("20 for each person and list: saving another is refused"),
     "scenarios": Bound("200 for each connection: saving another is refused"),
     "drill_services": Bound("one for each service that a person named"),

@@ -43,6 +43,7 @@ from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.findings import issue_store as finding_issues, store as findings
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+from calmo_pagerduty.reports import store as reports
 from calmo_pagerduty.retention.bounds import Deletion
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
@@ -249,6 +250,12 @@ def delete_digests(tx: Transaction, _after: int, older_than: datetime) -> Delete
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 
+def delete_kept_reports(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete old reports with their deliveries."""
+    rows = reports.delete_old_reports(tx, older_than, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
+
+
 def delete_cover_requests(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete old requests for cover, which tell of people's nights."""
     rows = workload.delete_old_requests(tx, older_than, BATCH_SIZE)
@@ -292,6 +299,7 @@ DELETIONS: Mapping[Deletion, DeleteBatch] = {
     Deletion.FINDING_EVENTS: _delete_numbered(finding_events, finding_events.c.id, finding_events.c.at),
     Deletion.GONE_FINDINGS: delete_gone_findings,
     Deletion.DIGESTS: delete_digests,
+    Deletion.KEPT_REPORTS: delete_kept_reports,
     Deletion.ABSENCE_CALENDARS: delete_absence_calendars,
     Deletion.COVER_REQUESTS: delete_cover_requests,
     Deletion.SESSIONS: delete_sessions,

@@ -22,6 +22,7 @@ from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.kernel.validation_text import validation_text
 from calmo_pagerduty.performance.report import InvalidPeriod
 from calmo_pagerduty.post_incident.service import TooManyAdditions
+from calmo_pagerduty.reports.delivery_rules import AddressRefused
 from calmo_pagerduty.scheduling.applying import WhatIfRefused
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
 from calmo_pagerduty.scheduling.service import TooManyScenarios
@@ -77,6 +78,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     PagerDutySilent: HTTPStatus.BAD_GATEWAY,
     InvalidArguments: HTTPStatus.BAD_REQUEST,
     InvalidPeriod: HTTPStatus.BAD_REQUEST,
+    AddressRefused: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,
     IdempotencyKeyReused: HTTPStatus.CONFLICT,

@@ -1,5 +1,6 @@
 """The commands `calmo-pagerduty report …`."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import CONNECTION, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.query_params import query_params
 
 app = typer.Typer(
@@ -67,3 +68,80 @@ def make_report(
     )
     path = f"{connection_path(client, connection)}/report"
     typer.echo(client.text(path, asked), nl=False)
+
+
+@app.command("list")
+def list_reports(
+    connection: Annotated[str | None, CONNECTION] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List kept reports, when the next ones are made, and how their delivery went."""
+    client = client_of(data_dir)
+    path = connection_path(client, connection)
+    found = {
+        **client.get(f"{path}/reports"),
+        **client.get(f"{path}/report-schedules"),
+        **client.get(f"{path}/report-deliveries"),
+    }
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for report in found["reports"]:
+        typer.echo(f"{report['id']}  {report['kind']}  {report['since'][:10]} to {report['until'][:10]}")
+    if not found["reports"]:
+        typer.echo("No report was kept yet: `report schedule` says when they are made.")
+    for schedule in found["schedules"]:
+        times = ", ".join(time[:16].replace("T", " ") for time in schedule["next_times"]) or "paused"
+        typer.echo(f"next {schedule['kind']}: {times} UTC")
+    for row in found["deliveries"]:
+        answer = "no answer" if row["status"] is None else f"status {row['status']}"
+        typer.echo(f"{row['at'][:19]}  {row['report']}  attempt {row['attempt']}: {row['outcome']}, {answer}")
+
+
+@app.command("show")
+def show_report(
+    report: Annotated[str, typer.Argument(help="The id of a kept report")],
+    format_: Annotated[Format, typer.Option("--format", help="csv is its first table")] = Format.MARKDOWN,
+    connection: Annotated[str | None, CONNECTION] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Print a kept report as it was made."""
+    client = client_of(data_dir)
+    asked = query_params(kept=report, format=format_.value)
+    typer.echo(client.text(f"{connection_path(client, connection)}/report", asked), nl=False)
+
+
+@app.command("schedule")
+def schedule_report(
+    kind: Annotated[Kind, typer.Argument(help="Which report")],
+    every: Annotated[str, typer.Option(help="week, month (on its first day) or never")] = "week",
+    weekday: Annotated[str, typer.Option(help="For week: monday to sunday")] = "monday",
+    hour: Annotated[int, typer.Option(help="Local hour, 0 to 23")] = 7,
+    time_zone: Annotated[str, typer.Option(help="IANA's name, such as Europe/London")] = "Etc/UTC",
+    connection: Annotated[str | None, CONNECTION] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Say when a kind of report is made, kept, and sent to the connection's address."""
+    client = client_of(data_dir)
+    body = {
+        "kind": kind.value, "every": every, "weekday": weekday, "hour": hour, "time_zone": time_zone
+    }  # fmt: skip
+    client.send("PUT", f"{connection_path(client, connection)}/report-schedules", body)
+    typer.echo(f"{kind.value}: {'not scheduled' if every == 'never' else f'every {every}'}")
+
+
+@app.command("send-to")
+def send_reports_to(
+    url: Annotated[str, typer.Argument(help="https://…, or `nowhere`")],
+    connection: Annotated[str | None, CONNECTION] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Have scheduled reports sent to an address, and print the secret that signs them, once."""
+    client = client_of(data_dir)
+    path = f"{connection_path(client, connection)}/report-address"
+    if url == "nowhere":
+        client.send("DELETE", path)
+        typer.echo("Reports are kept, and sent nowhere.")
+        return
+    typer.echo(f"Secret (shown once): {client.send('PUT', path, {'url': url})['secret']}")

@@ -50,6 +50,11 @@ class ReportEndpoints:
         """GET /api/connections/{id}/report. Raises ResourceNotFound, SnapshotNotFound, InvalidPeriod."""
         connection_id = request.path_params["id"]
         reader = Reader(principal.who, principal.visibility, principal.persons)
+        if query.kept is not None:
+            kept = require(
+                await self._reports.get_kept(reader, connection_id, query.kept), "report", query.kept
+            )
+            return report_answer(kept, query.format, query.table)
         made = await self._reports.make(reader, connection_id, order_of(query.kind, query))
         return report_answer(require(made, "connection", connection_id), query.format, query.table)
 

@@ -6,7 +6,7 @@ from calmo_pagerduty.performance.report import Grouping
 from calmo_pagerduty.reports.model import ReportKind
 from calmo_pagerduty.reports.rendering import ReportFormat
 from calmo_pagerduty.snapshots.model import Urgency
-from ingress.api.models import Model
+from ingress.api.models import Model, Word
 from ingress.escalation.models import Moment, PagerDutyId
 
 
@@ -22,6 +22,7 @@ class ReportQuery(Model):
 
 
 class ReportDocumentQuery(ReportQuery):
-    kind: ReportKind = Field(description="Which report.")
+    kind: ReportKind = Field(ReportKind.WEEKLY_OPERATIONS, description="Which report.")
+    kept: Word | None = Field(None, description="The id of a kept report: it is shown as it was made.")
     format: ReportFormat = Field(ReportFormat.JSON, description="A PDF is printed by the browser, from html.")
     table: int = Field(0, ge=0, le=50, description="csv: which of the tables, counted from 0.")

@@ -25,6 +25,10 @@ from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
 from calmo_pagerduty.post_incident.model import PartName
 from calmo_pagerduty.post_incident.store import insert_addition
+from calmo_pagerduty.reports import store as reports
+from calmo_pagerduty.reports.delivery_rules import Outcome
+from calmo_pagerduty.reports.model import MadeReport, ReportKind
+from calmo_pagerduty.reports.store import ReportAddress
 from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.workload import store as workload
@@ -41,7 +45,7 @@ from tests.support.snapshots import small_snapshot
 OF_A_SCOPE = (
     "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
-    "post_incident_additions",
+    "post_incident_additions", "kept_reports", "report_addresses", "report_deliveries",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
     "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios", "drill_services",
@@ -118,8 +122,17 @@ def fill_tenant(database: Database, scope: str) -> None:
             AbsenceCalendar(connection, "U1", CalendarFormat.ICS, (), Span(0, 1), (), "x", now),
         )
         digests.insert_digest(transaction, a_digest(connection), now)
+        _fill_reports(transaction, connection, now)
 
     database.write_blocking(write)
+
+
+def _fill_reports(transaction: sa.Connection, connection: str, now: datetime) -> None:
+    at, report = int(now.timestamp()), new_id("rep_")
+    made = MadeReport(ReportKind.ON_CALL_REVIEW, connection, "x", "x", "x", at, at - 1, at, "snap", "x", ())
+    reports.insert_report(transaction, report, made)
+    reports.upsert_address(transaction, ReportAddress(connection, "https://x.example", b"x", "x", now))
+    reports.insert_delivery(transaction, report, connection, 1, now, Outcome.DELIVERED, 200, "")
 
 
 def _fill_context(transaction: sa.Connection, connection: str, now: datetime) -> None:

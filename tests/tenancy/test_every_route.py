@@ -254,6 +254,17 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/report": (
         Named("connection", query=lambda w: {"kind": "weekly-operations"}),
     ),
+    "GET /api/connections/{id}/reports": (Named("connection"),),
+    "GET /api/connections/{id}/report-deliveries": (Named("connection"),),
+    "GET /api/connections/{id}/report-address": (Named("connection"),),
+    "PUT /api/connections/{id}/report-address": (
+        Named("connection", body=lambda w: {"url": "https://reports.example/calmo"}),
+    ),
+    "DELETE /api/connections/{id}/report-address": (Named("connection"),),
+    "GET /api/connections/{id}/report-schedules": (Named("connection"),),
+    "PUT /api/connections/{id}/report-schedules": (
+        Named("connection", body=lambda w: {"kind": "on-call-review"}),
+    ),
     "GET /api/report-tools": (Nobodys(),),
     "GET /api/webhooks": (Lists(),),
     "POST /api/webhooks": (Named(body=lambda w: {"scope": w.scope}, answers=REFUSED),),

@@ -9,7 +9,7 @@ from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.reports.model import KINDS, ReportKind
 from calmo_pagerduty.workload.reports import workload_figures, workload_tables
 from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
-from ingress.api.endpoints import query_values
+from ingress.api.endpoints import NoInput, query_values
 from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.accounts import Account, find_account
 from ingress.dashboard.page import Ask, Content, Page
@@ -17,6 +17,7 @@ from ingress.dashboard.tables import Column, Table
 from ingress.escalation.models import LintQuery
 from ingress.findings.digest_endpoints import DigestQuery
 from ingress.findings.report_endpoints import ReportQuery
+from ingress.reports.kept_models import ReportDeliveryModel
 from ingress.reports.models import ReportDocumentQuery
 from ingress.workload.models import PeriodDocumentQuery, WorkloadDocumentQuery, WorkloadQuery
 
@@ -104,10 +105,47 @@ REPORTS = (
 )  # fmt: skip
 
 
+async def _kept(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
+    query = ReportDocumentQuery.model_validate({"kept": given.get("kept", ""), "format": fmt})
+    return await account.ask.ingress.reports.make(account.request, account.ask.caller, query)
+
+
+#: A report that was made on a schedule, as it was made.
+KEPT = Report("kept", "Kept report", "As it was made.", _TABLES, None, _kept)
+KEPT_COLUMNS: tuple[Column[dict[str, Any]], ...] = (
+    Column("Report", lambda row: KINDS[ReportKind(row["kind"])].title, cell="kept_report"),
+    Column("From", lambda row: f"{row['since']:%Y-%m-%d}"),
+    Column("Until", lambda row: f"{row['until']:%Y-%m-%d}"),
+    Column("Made", lambda row: f"{row['made_at']:%Y-%m-%d %H:%M} UTC"),
+    Column("By", lambda row: str(row["author"])),
+)
+DELIVERY_COLUMNS: tuple[Column[ReportDeliveryModel], ...] = (
+    Column("At", lambda row: f"{row.at:%Y-%m-%d %H:%M:%S} UTC"),
+    Column("Report", lambda row: row.report),
+    Column("Attempt", lambda row: str(row.attempt), is_figure=True),
+    Column("Outcome", lambda row: row.outcome),
+    Column("Status", lambda row: "no answer" if row.status is None else str(row.status)),
+    Column("Reason", lambda row: row.reason),
+)
+
+
 async def show_list(ask: Ask) -> Content:
     """GET /dashboard/reports"""
     account = await find_account(ask)
-    return account.content({"reports": REPORTS, "endings": ENDINGS})
+    if account.snapshot is None:
+        return account.content()
+    kept = await ask.ingress.kept_reports.list_reports(account.request, ask.caller, NoInput())
+    sent = await ask.ingress.kept_reports.list_deliveries(account.request, ask.caller, NoInput())
+    rows = [{**row.model_dump(), "query": account.connection} for row in kept.reports]
+    return account.content(
+        {"reports": REPORTS, "endings": ENDINGS},
+        {
+            "kept": Table("Kept reports", KEPT_COLUMNS, rows, empty="No report was made on a schedule yet."),
+            "deliveries": Table(
+                "Deliveries", DELIVERY_COLUMNS, sent.deliveries, empty="No report was sent anywhere yet."
+            ),
+        },
+    )
 
 
 async def download(ask: Ask) -> Content:
@@ -118,7 +156,7 @@ async def download(ask: Ask) -> Content:
     """
     account = await find_account(ask)
     name = ask.request.path_params["name"]
-    report = next((report for report in REPORTS if report.name == name), None)
+    report = next((report for report in (*REPORTS, KEPT) if report.name == name), None)
     if report is None:
         raise ResourceNotFound(f"there is no report {name[:60]!r}")
     given = {key: value for key, value in query_values(ask.request, LintQuery).items() if value}
