@@ -6,6 +6,7 @@ from rich.text import Text
 
 from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.markdown_text import single_line
+from calmo_pagerduty.patterns.story_document import STORY_COLUMNS
 from calmo_pagerduty.patterns.texts import PARTS
 from ingress.commands.console import new_console
 from ingress.commands.output import PIPE_WIDTH
@@ -32,3 +33,16 @@ def print_patterns(result: Json) -> None:
         console.print(table if table.row_count else empty)
     for definition in metrics["definitions"]:
         console.print(Text(f"{definition['word']}: {definition['meaning']}", style="dim"))
+
+
+def print_stories(result: Json) -> None:
+    console = new_console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    table = empty_table(*(heading for heading, _ in STORY_COLUMNS))
+    for row in result["stories"]:
+        table.add_row(*(cell_text(text(row)) for _, text in STORY_COLUMNS))
+    console.print(table if table.row_count else "No incidents of several teams belong together.")
+    if result["unread"]:
+        names = single_line(", ".join(result["unread"]), 200)
+        console.print(Text(f"! Not analysed yet: {names}", style="yellow"))

@@ -21,6 +21,23 @@ NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
 PART = typer.Option(help="Only this part, such as auto_pause or noise")
 
 
+@app.command("stories")
+def show_stories(
+    hours: Annotated[int, typer.Option(help="So many hours are told")] = 24,
+    now: Annotated[datetime | None, NOW] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show incidents of several teams or accounts that belong together, and why."""
+    result = client_of(data_dir).get("/api/stories", query_params(hours=str(hours), now=now))
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    from ingress.commands.pattern_view import print_stories  # noqa: PLC0415 - imports rich
+
+    print_stories(result)
+
+
 @app.command("show")
 def show_patterns(
     part: Annotated[str | None, PART] = None,

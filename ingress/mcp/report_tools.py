@@ -18,7 +18,7 @@ from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.oncall.models import RunBody
-from ingress.patterns.models import PatternsQuery
+from ingress.patterns.models import PatternsQuery, StoriesQuery
 from ingress.performance.models import PerformanceQuery
 from ingress.post_incident.models import PostIncidentQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
@@ -203,6 +203,18 @@ PATTERN_TOOLS: Sequence[ReportTool] = (
         "Shows what repeats in the last 90 days, with what a change would have avoided, replayed on the"
         " account's own history: alerts that flap and the pause to set, services that page without need with"
         " Wilson's bounds, alerts to group. Each with pages avoided of all pages. null is unknown.",
+    ),
+    ReportTool(
+        "get_stories",
+        "GET",
+        "/api/stories",
+        StoriesQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show incidents that belong together",
+        "Shows incidents of several teams, or accounts of one owner, as one story with every team's part and"
+        " the reason: a dependency, a common upstream service, the same change, or services that begin"
+        " together beyond chance at a false discovery rate of 5 %. Live, and of past hours.",
     ),
 )
 RUN_TOOLS: Sequence[ReportTool] = (

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,10 +15,13 @@ from calmo_pagerduty.contexts.resolution_queries import list_resolution_texts
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.kernel.instants import to_utc
+from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.patterns.analysis import result_of
 from calmo_pagerduty.patterns.document import patterns_document
 from calmo_pagerduty.patterns.pictures import avoided_figure, noise_figure
 from calmo_pagerduty.patterns.report import pattern_report
+from calmo_pagerduty.patterns.story_document import story_document
+from calmo_pagerduty.patterns.story_service import StoryService
 from calmo_pagerduty.patterns.texts import PARTS
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.workload.privacy import may_see
@@ -26,7 +29,7 @@ from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
 from ingress.api.pictures import svg_response
 from ingress.escalation.endpoints import NOT_FOUND, analysis_model
 from ingress.escalation.models import AnalysisModel
-from ingress.patterns.models import PatternsPlotQuery, PatternsQuery
+from ingress.patterns.models import PatternsPlotQuery, PatternsQuery, StoriesModel, StoriesQuery
 
 PATH = "/api/connections/{id}/patterns"
 
@@ -37,6 +40,7 @@ class PatternEndpoints:
     def __init__(self, database: Database, snapshots: SnapshotReader) -> None:
         self._database = database
         self._snapshots = snapshots
+        self._stories = StoryService(database, snapshots)
 
     def endpoints(self) -> list[EndpointRow]:
         return [
@@ -60,6 +64,15 @@ class PatternEndpoints:
                 handler=self.plot,
                 statuses=NOT_FOUND,
             ),
+            Endpoint(
+                "GET",
+                "/api/stories",
+                "Show incidents of several teams or accounts that belong together, and why",
+                Json(StoriesModel),
+                permission=FINDINGS_READ,
+                takes=StoriesQuery,
+                handler=self.stories,
+            ),
         ]
 
     async def patterns(self, request: Request, principal: Principal, query: PatternsQuery) -> AnalysisModel:
@@ -74,6 +87,19 @@ class PatternEndpoints:
         result = await self._result(request, principal, query)
         draw = avoided_figure if query.plot == "avoided" else noise_figure
         return svg_response(draw(result.metrics))
+
+    async def stories(self, request: Request, principal: Principal, query: StoriesQuery) -> StoriesModel:
+        """GET /api/stories"""
+        until = datetime.now(UTC) if query.now is None else to_utc(query.now)
+        since = until - timedelta(hours=query.hours)
+        told = await self._stories.tell(principal, Span(int(since.timestamp()), int(until.timestamp()) + 1))
+        return StoriesModel(
+            since=since,
+            until=until,
+            accounts=list(told.accounts),
+            unread=list(told.unread),
+            stories=[story_document(story, accounts) for story, accounts in told.stories],
+        )
 
     async def _result(
         self, request: Request, principal: Principal, query: PatternsQuery | PatternsPlotQuery

@@ -182,6 +182,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/escalation/ladder.svg": (
         Named("connection", query=lambda w: {"policy": "PPOL"}),
     ),
+    "GET /api/stories": (Lists(),),
     "GET /api/connections/{id}/patterns": (Named("connection"),),
     "GET /api/connections/{id}/patterns/plot.svg": (Named("connection"),),
     "GET /api/connections/{id}/trends": (Named("connection"),),

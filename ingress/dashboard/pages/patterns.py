@@ -2,12 +2,14 @@
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.patterns.pictures import pattern_figures
+from calmo_pagerduty.patterns.story_document import STORY_COLUMNS
 from calmo_pagerduty.patterns.texts import PARTS
 from ingress.dashboard.accounts import find_account
 from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
-from ingress.patterns.models import PatternsQuery
+from ingress.patterns.models import PatternsQuery, StoriesQuery
 
+STORY_HOURS = 7 * 24
 FIGURES = frozenset({"Pages", "Spells", "Cycles", "Cumulative", "Pages delayed", "Pages nobody acted on"})
 
 
@@ -26,6 +28,13 @@ async def show_patterns(ask: Ask) -> Content:
         )
         for name, (caption, columns, empty) in PARTS.items()
     }
+    told = await ask.ingress.patterns.stories(ask.request, ask.caller, StoriesQuery(hours=STORY_HOURS))
+    tables["stories"] = Table(
+        f"Stories across teams and accounts, of the last {STORY_HOURS // 24} days",
+        tuple(Column(heading, text) for heading, text in STORY_COLUMNS),
+        told.stories,
+        empty="No incidents of several teams belong together.",
+    )
     return account.content(
         {
             "metrics": answer.metrics,
