@@ -1,8 +1,9 @@
 """Tell other processes at once that something was committed, so that they need not scan for it.
 
 On PostgreSQL an announcement is a NOTIFY of the transaction. On SQLite the file itself tells: its version
-changes with every commit, and to ask for it takes some microseconds. A listener may hear too much and, after
-a lost connection, too little; so it reads what there is, and scans as well, though rarely.
+changes with every commit, and a table's highest number with every new row; to ask for both takes some
+microseconds. A listener may hear too much and, after a lost connection or of rows that are pending again, too
+little; so it reads what there is, and scans as well, though rarely.
 """
 
 import asyncio
@@ -39,23 +40,30 @@ def announce(tx: Transaction, channel: Channel) -> None:
         tx.execute(sa.text(f"NOTIFY {channel}"))
 
 
+#: By channel: the number of the newest row in SQLite.
+_NEWEST = {Channel.INBOX: "SELECT max(seq) FROM deliveries"}
+
+
 async def listen(url: sa.URL, channel: Channel) -> AsyncIterator[None]:
     """Yield at the start, and whenever another connection may have announced something. Never ends."""
-    source = _changes(url) if url.get_backend_name() == "sqlite" else _notifications(url, channel)
+    source = _changes(url, channel) if url.get_backend_name() == "sqlite" else _notifications(url, channel)
     async for _ in source:
         yield
 
 
-async def _changes(url: sa.URL) -> AsyncIterator[None]:
-    seen = None
+async def _changes(url: sa.URL, channel: Channel) -> AsyncIterator[None]:
+    """Yield when there are new rows. Most commits are about something else, and a reading costs far more."""
+    seen = newest = None
     with closing(sqlite3.connect(url.database or ":memory:", check_same_thread=False)) as connection:
         while True:
             try:
                 version = connection.execute("PRAGMA data_version").fetchone()
+                found = newest if version == seen else connection.execute(_NEWEST[channel]).fetchone()
             except sqlite3.OperationalError:
-                version = seen
-            if version != seen:
-                seen = version
+                version, found = seen, newest
+            seen = version
+            if found != newest:
+                newest = found
                 yield
             await asyncio.sleep(POLL_SECONDS)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
@@ -272,11 +272,14 @@ def _begin_writing(connection: Connection) -> None:
     attempts, but another process's transaction takes about 5 ms.
     """
     deadline = time.monotonic() + SQLITE_BUSY_SECONDS
-    while True:
+    driver: Any = connection.connection.driver_connection
+    while time.monotonic() < deadline:
+        # Asked of the driver itself: SQLAlchemy's error for each attempt cost more than the waiting.
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver.execute("BEGIN IMMEDIATE")
             return
-        except OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > deadline:
-                raise
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                break
         time.sleep(BUSY_STEP_SECONDS)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -23,7 +23,7 @@ from ingress.forwarding import failures
 from ingress.forwarding.confirmer import Confirmer
 from ingress.forwarding.inbox_reader import InboxReader
 from ingress.forwarding.incident_queues import IncidentQueues
-from ingress.forwarding.pacing import ArrivalRate, collection_seconds
+from ingress.forwarding.pacing import ArrivalRate, collection_seconds, reading_seconds
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.metrics import Metrics
 
@@ -77,6 +77,7 @@ class Forwarder:
         self._refusals: Counter[IncidentRef] = Counter()
         self._something_to_do = asyncio.Event()
         self._something_to_mark = asyncio.Event()
+        self._read_at = 0.0
         self._leading_until = 0.0
         self._abstains_until = 0.0
         self._paused_until = 0.0
@@ -127,7 +128,8 @@ class Forwarder:
             self._something_to_do.clear()
             if not self.leading:
                 continue
-            await self._read()
+            if self._inbox_rests() <= 0:
+                await self._read()
             while len(self._sending) < MAX_IN_FLIGHT and (now := time.monotonic()) >= self._paused_until:
                 batch = self._queues.take_batch(MAX_BATCH, now - self._collection_seconds(), now)
                 if not batch:
@@ -139,9 +141,16 @@ class Forwarder:
     def _collection_seconds(self) -> float:
         return collection_seconds(self._rate.per_second(time.monotonic()))
 
+    def _inbox_rests(self) -> float:
+        """Return how long the inbox is not read, in seconds: in a storm a reading takes many deliveries."""
+        now = time.monotonic()
+        return self._read_at + reading_seconds(self._rate.per_second(now)) - now
+
     def _timeout(self) -> float:
         """Return how long the loop may sleep if nothing wakes it, in seconds."""
         now = time.monotonic()
+        if self._inbox.has_news and (rest := self._inbox_rests()) > 0:
+            return rest
         if now < self._paused_until:
             return min(LOOK_SECONDS, self._paused_until - now)
         if len(self._sending) >= MAX_IN_FLIGHT:
@@ -152,6 +161,7 @@ class Forwarder:
         return max(min([LOOK_SECONDS, *waits]), 0.0)
 
     async def _read(self) -> None:
+        self._read_at = time.monotonic()
         try:
             await self._inbox.read()
         except StoreUnavailable as error:

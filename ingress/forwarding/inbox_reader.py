@@ -57,6 +57,11 @@ class InboxReader:
         """Note that there are new deliveries."""
         self._unread = True
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there may be deliveries that were not read yet."""
+        return self._unread
+
     async def read(self) -> None:
         """Read new deliveries, and every RESCAN_SECONDS from the beginning. Raises StoreUnavailable."""
         now = time.monotonic()

@@ -14,6 +14,13 @@ SECONDS_PER_RATE = 0.0002
 MAX_SECONDS = 0.05
 #: The rate is measured over this time. It is short, so that a storm's begin and end show soon.
 WINDOW_SECONDS = 0.05
+#: In a storm the inbox is read at most this often, not after each commit of a door.
+READ_SECONDS = 0.02
+
+
+def reading_seconds(per_second: float) -> float:
+    """Return how long to wait between readings of the inbox at this rate of arrival, in seconds."""
+    return 0.0 if per_second <= CALM_PER_SECOND else READ_SECONDS
 
 
 def collection_seconds(per_second: float) -> float:

@@ -9,6 +9,7 @@ from ingress.forwarding.pacing import (
     WINDOW_SECONDS,
     ArrivalRate,
     collection_seconds,
+    reading_seconds,
 )
 
 
@@ -20,6 +21,11 @@ def test_in_quiet_times_an_event_goes_on_at_once() -> None:
 def test_the_busier_the_longer_but_never_longer_than_a_moment() -> None:
     assert collection_seconds(100.0) == pytest.approx(0.02)
     assert collection_seconds(1_000_000.0) == MAX_SECONDS
+
+
+def test_only_in_a_storm_does_a_reading_of_the_inbox_wait_for_more() -> None:
+    assert reading_seconds(CALM_PER_SECOND) == 0.0
+    assert 0.0 < reading_seconds(CALM_PER_SECOND + 1) < WINDOW_SECONDS
 
 
 @given(slower=st.floats(0, 1e6), faster=st.floats(0, 1e6))
