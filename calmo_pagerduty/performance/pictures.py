@@ -26,7 +26,7 @@ def waiting_curves(row: JsonObject, milestone: Milestone) -> list[StepCurve]:
     speed = row[milestone]
     named = (("this window", "curve", Fill.LEVEL_1), ("the window before", "curve_before", Fill.LEVEL_2))
     return [
-        StepCurve(name, tuple((at / MINUTE, share) for at, share in speed[key]), fill=fill)
+        StepCurve(name, ((0.0, 1.0), *((at / MINUTE, share) for at, share in speed[key])), fill=fill)
         for name, key, fill in named
         if speed[key]
     ]

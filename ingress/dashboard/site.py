@@ -88,10 +88,11 @@ PAGES: Sequence[Page] = (
     *service_map.PAGES,
     *services.PAGES[1:],
     *analyses.PAGES,
-    # Before the page of a service's trend, whose address it would be too.
+    # The page of a service's trend comes last: its address would be that of the others, too.
+    *trends.PAGES[:-1],
     *performance.PAGES,
     *patterns.PAGES,
-    *trends.PAGES,
+    *trends.PAGES[-1:],
     *findings.PAGES,
     *reports.PAGES,
     *approvals.PAGES,

@@ -113,7 +113,7 @@ async def _kept(account: Account, fmt: str, given: Mapping[str, Any]) -> Any:
 #: A report that was made on a schedule, as it was made.
 KEPT = Report("kept", "Kept report", "As it was made.", _TABLES, None, _kept)
 KEPT_COLUMNS: tuple[Column[dict[str, Any]], ...] = (
-    Column("Report", lambda row: KINDS[ReportKind(row["kind"])].title, cell="kept_report"),
+    Column("Report", lambda row: str(row["title"]), cell="kept_report"),
     Column("From", lambda row: f"{row['since']:%Y-%m-%d}"),
     Column("Until", lambda row: f"{row['until']:%Y-%m-%d}"),
     Column("Made", lambda row: f"{row['made_at']:%Y-%m-%d %H:%M} UTC"),
@@ -136,7 +136,10 @@ async def show_list(ask: Ask) -> Content:
         return account.content()
     kept = await ask.ingress.kept_reports.list_reports(account.request, ask.caller, NoInput())
     sent = await ask.ingress.kept_reports.list_deliveries(account.request, ask.caller, NoInput())
-    rows = [{**row.model_dump(), "query": account.connection} for row in kept.reports]
+    rows = [
+        {**row.model_dump(), "title": KINDS[ReportKind(row.kind)].title, "query": account.connection}
+        for row in kept.reports
+    ]
     return account.content(
         {"reports": REPORTS, "endings": ENDINGS},
         {
