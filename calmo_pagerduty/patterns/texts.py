@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.json_values import JsonObject
 
@@ -51,7 +52,7 @@ def people_text(row: JsonObject) -> str:
     """Return who resolved the group's incidents, as far as the reader may see."""
     named = [f"{who['name']} ({who['incidents']})" for who in row["resolved_by"][:3]]
     hidden = row["people"] - len(row["resolved_by"])
-    words = [*named, *([f"{hidden} people not shown"] if hidden else [])]
+    words = [*named, *([f"{count_text(hidden, 'person', 'people')} not shown"] if hidden else [])]
     words += [f"by itself ({row['healed']})"] if row["healed"] else []
     return ", ".join(words) or "nobody yet"
 
