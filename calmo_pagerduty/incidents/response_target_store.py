@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.connections.response_targets import ResponseTargets
 from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
@@ -25,6 +26,12 @@ from calmo_pagerduty.incidents.response_targets import (
 from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, rule_of
+
+#: Made once, as each save of events asks.
+_TARGETS = sa.select(connections.c.id, connections.c.response_targets).where(
+    connections.c.id.in_(bindparam("connections", expanding=True)),
+    connections.c.response_targets.is_not(None),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +98,8 @@ def get_response_times(tx: Transaction, listed: Collection[Issue]) -> Mapping[st
 
 
 def _get_targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
-    query = sa.select(connections.c.id, connections.c.response_targets).where(
-        connections.c.id.in_(list(connection_ids)), connections.c.response_targets.is_not(None)
-    )
-    return {row.id: ResponseTargets.model_validate(row.response_targets) for row in tx.execute(query)}
+    rows = tx.execute(_TARGETS, {"connections": list(connection_ids)})
+    return {row.id: ResponseTargets.model_validate(row.response_targets) for row in rows}
 
 
 def _get_first_acknowledgements(tx: Transaction, listed: Collection[Issue]) -> dict[str, datetime]:
