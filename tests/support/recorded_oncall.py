@@ -6,8 +6,11 @@ from typing import Any
 
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.oncall.model import RunState
+from calmo_pagerduty.reports.delivery_rules import Outcome
+from calmo_pagerduty.reports.model import ReportKind
 from tests.support.connected import TOKEN
 from tests.support.findings import a_finding, a_result
+from tests.support.report_inbox import run_report, running_inbox
 from tests.support.snapshots import small_snapshot, store_snapshot_of, taken
 from tests.support.system import System
 from workflows import names
@@ -61,6 +64,18 @@ async def oncall_refused(service: System) -> str:
     return workflow_id
 
 
+async def report_delivered_late(service: System) -> str:
+    """A report of an account is made, refused once by its receiver, and taken at the second attempt."""
+    store_snapshot_of(service.database, small_snapshot(connection_id=service.connection_id))
+    async with running_inbox() as inbox:
+        inbox.script = ["503 Service Unavailable"]
+        path = f"/api/connections/{service.connection_id}/report-address"
+        await service.http.put(path, json={"url": inbox.url}, headers=service.headers)
+        ended = await run_report(service, service.connection_id)
+    assert (ended.outcome, ended.attempts) == (Outcome.DELIVERED, 2)
+    return names.report_workflow_id(service.connection_id, ReportKind.WEEKLY_OPERATIONS)
+
+
 async def digest_made(service: System) -> str:
     """An account with a finding; its analysis ran long ago, and the digest says so."""
     await FindingService(service.database).record(service.connection_id, a_result(a_finding()))
@@ -76,5 +91,12 @@ async def digest_made(service: System) -> str:
 
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (oncall_analysed, oncall_of_the_past, oncall_of_no_snapshot, oncall_refused, digest_made)
+    for scenario in (
+        oncall_analysed,
+        oncall_of_the_past,
+        oncall_of_no_snapshot,
+        oncall_refused,
+        digest_made,
+        report_delivered_late,
+    )
 }
