@@ -2,9 +2,11 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
+from types import TracebackType
 from typing import Any
 
 import typer
@@ -12,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
-from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from ingress.commands.output import tell
 
 #: Every command and group: name, `module:attribute`, help text.
 COMMANDS = (
@@ -132,7 +134,13 @@ def calmo_pagerduty() -> None:
 
 def main() -> None:
     """Run the command line and exit. Errors that the user can fix are a line on stderr."""
+    sys.excepthook = _tell_fault
     sys.exit(run(app))
+
+
+def _tell_fault(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Write a traceback, which may quote texts from outside, as everything else is written."""
+    tell("".join(traceback.format_exception(error)).rstrip())
 
 
 def run(command: Callable[[], object]) -> int:
@@ -140,8 +148,7 @@ def run(command: Callable[[], object]) -> int:
     try:
         command()
     except ExplainedError as error:
-        text = str(error)
-        sys.stderr.write(f"calmo-pagerduty: {sanitize_text(text, len(text))}\n")
+        tell(f"calmo-pagerduty: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty absences …`: import, list and remove calendars of absences."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.output import echo_text, emit, print_json
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -30,14 +30,14 @@ def list_calendars(
     client = client_of(data_dir)
     found = client.get(_path(client, connection))
     if as_json:
-        typer.echo(json.dumps(found))
+        print_json(found)
         return
     for calendar in found["calendars"]:
-        typer.echo(_line(calendar))
+        echo_text(_line(calendar))
     if found["hidden_calendars"]:
-        typer.echo(f"{found['hidden_calendars']} calendars of people whom this key may not see")
+        echo_text(f"{found['hidden_calendars']} calendars of people whom this key may not see")
     if not found["calendars"] and not found["hidden_calendars"]:
-        typer.echo("no calendar is stored: calmo-pagerduty absences import USER FILE")
+        echo_text("no calendar is stored: calmo-pagerduty absences import USER FILE")
 
 
 @app.command("import")
@@ -59,7 +59,7 @@ def import_calendar(
         raise ApiProblem(f"the calendar {str(file)[:200]!r} can't be read: {error.strerror}") from None
     body = {"text": text, "all_events": all_events}
     stored = client.send("PUT", f"{_path(client, connection)}/{user}", body)
-    typer.echo(json.dumps(stored) if as_json else _line(stored))
+    emit(stored, as_json, _line)
 
 
 @app.command("remove")
@@ -71,7 +71,7 @@ def remove(
     """Remove a person's calendar. Nothing of it is kept."""
     client = client_of(data_dir)
     removed = client.send("DELETE", f"{_path(client, connection)}/{user}")
-    typer.echo("removed" if removed["removed"] else "there was no calendar")
+    echo_text("removed" if removed["removed"] else "there was no calendar")
 
 
 def _path(client: "ApiClient", connection: str | None) -> str:

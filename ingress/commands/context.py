@@ -1,7 +1,5 @@
 """The command `calmo-pagerduty context INCIDENT_OR_ISSUE`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -12,7 +10,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID, ISSUE_ID
 from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
-from ingress.commands.output import echo_text
+from ingress.commands.output import echo_text, print_json, tell
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -46,9 +44,7 @@ def context(
         version = version or _get_newest(client, path, incident)["version"]
         version = _wait(client, stream if refresh else f"{stream}?version={version}", version)
     elif refresh:
-        _print_progress(
-            f"version {version} is being gathered; to see it: calmo-pagerduty context {incident} --wait"
-        )
+        tell(f"version {version} is being gathered; to see it: calmo-pagerduty context {incident} --wait")
         raise typer.Exit(EXIT_INCOMPLETE)
     _show(client, path, incident, version, as_json, markdown)
 
@@ -89,12 +85,10 @@ def _wait(client: "ApiClient", stream: str, version: int) -> int:
 
     end = follow(client, stream, version)
     if end["state"] == "late":
-        _print_progress(f"version {version} did not begin within a minute: is a worker running?")
+        tell(f"version {version} did not begin within a minute: is a worker running?")
         raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] == "stalled":
-        _print_progress(
-            f"version {version} made no progress for long: was it terminated in the Temporal UI? Try again"
-        )
+        tell(f"version {version} made no progress for long: was it terminated in the Temporal UI? Try again")
         raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] != "complete":
         raise ApiProblem(f"version {version} could not be put together; the worker's log says why")
@@ -115,7 +109,7 @@ def _show(
             _report_not_started(client, path, incident, version)
         raise
     if as_json:
-        typer.echo(json.dumps(document))
+        print_json(document)
         return
     from ingress.commands.context_view import print_context  # noqa: PLC0415 - imports rich
 
@@ -138,9 +132,5 @@ def _report_not_started(client: "ApiClient", path: str, incident: str, version: 
     """Exit with EXIT_INCOMPLETE if the version is being gathered."""
     newest = _get_newest(client, path, incident)
     if newest["state"] == "gathering" and version in {None, newest["version"]}:
-        _print_progress(f"version {newest['version']} is being gathered; to wait for it: --wait")
+        tell(f"version {newest['version']} is being gathered; to wait for it: --wait")
         raise typer.Exit(EXIT_INCOMPLETE)
-
-
-def _print_progress(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

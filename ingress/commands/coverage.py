@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty coverage` and `calmo-pagerduty readiness`."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.output import print_json
 from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def coverage(
         body = {**times, "days": days, "calendars": [_calendar(text) for text in away]}
         report |= client.send("POST", _path(client, connection, "coverage/conflicts"), body)
     if as_json:
-        typer.echo(json.dumps(report))
+        print_json(report)
     else:
         from ingress.commands.coverage_view import print_coverage  # noqa: PLC0415 - imports rich
 
@@ -76,7 +76,7 @@ def readiness(
         query_params(now=now, as_of=as_of, service=service, time_zone=time_zone),
     )
     if as_json:
-        typer.echo(json.dumps({"readiness": people, "now_next": services}))
+        print_json({"readiness": people, "now_next": services})
     else:
         from ingress.commands.coverage_view import print_readiness  # noqa: PLC0415 - imports rich
 

@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty deliveries …` and `calmo-pagerduty explain`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,7 +9,7 @@ import typer
 from ingress.commands.delivery_view import delivery_table, delivery_view, explanation_view, refusal_table
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Read, export and replay the delivery log.")
 
@@ -44,7 +43,7 @@ def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
     table = delivery_table if name == "deliveries" else refusal_table
     emit(page, as_json, lambda page: table(page[name]))
     if page["next_cursor"] and not as_json:
-        typer.echo(f"More: --cursor {page['next_cursor']}")
+        echo_text(f"More: --cursor {page['next_cursor']}")
 
 
 def list_webhook_deliveries(
@@ -127,7 +126,7 @@ def export(
     while True:
         page = client.get("/api/deliveries", [*_params(filters | {"cursor": cursor}), ("limit", "200")])
         for delivery in page["deliveries"]:
-            typer.echo(json.dumps(delivery))
+            print_json(delivery)
         cursor = page["next_cursor"]
         if cursor is None:
             return

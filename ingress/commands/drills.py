@@ -10,7 +10,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import emit, tell
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -139,7 +139,7 @@ def _watch(client: "ApiClient", path: str, as_json: bool) -> None:
             break
         news = "waiting for a worker to begin" if drill is None else _progress(drill)
         if news != told:
-            typer.echo(news, err=True)
+            tell(news)
             told = news
         # A command has nothing else to do meanwhile, and a drill moves by the minute.
         time.sleep(POLL_SECONDS)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import emit, tell
 
 app = typer.Typer(no_args_is_help=True, help="Manage the master keys that encrypt secrets.")
 
@@ -34,11 +34,11 @@ def rewrap(
     """Encrypt every secret with the first configured master key. The service may run meanwhile."""
     from ingress.commands.local_store import rewrap_secrets  # noqa: PLC0415 - imports SQLAlchemy
 
-    def tell(done: int) -> None:
+    def tell_progress(done: int) -> None:
         if not as_json:
-            typer.echo(f"{done} done", err=True)
+            tell(f"{done} done")
 
-    primary, total, idle = rewrap_secrets(data_dir, tell)
+    primary, total, idle = rewrap_secrets(data_dir, tell_progress)
     lines = [f"{total} secrets brought under {primary}"]
     lines += [f"{kid} is no longer needed: remove it from the configuration" for kid in idle]
     done = {"primary": primary, "rewrapped": total, "not_needed_any_more": idle}

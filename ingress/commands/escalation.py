@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty escalation …`."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import typer
 from ingress.commands.drills import add_drill_commands, escalation_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
-from ingress.commands.output import echo_text
+from ingress.commands.output import echo_text, print_json
 from ingress.commands.query_params import query_params
 
 app = typer.Typer(
@@ -47,7 +46,7 @@ def simulate(
     params = query_params(at=at, as_of=as_of, service=service, urgency=urgency, lanes=lanes)
     report = client.get(escalation_path(client, connection, "simulation"), params)
     if as_json:
-        typer.echo(json.dumps(report))
+        print_json(report)
     else:
         from ingress.commands.escalation_view import print_simulation  # noqa: PLC0415 - imports rich
 
@@ -75,7 +74,7 @@ def lint(
         return
     result = client.get(path, [*params, ("ladders", "true")])
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
     else:
         from ingress.commands.escalation_view import print_lint  # noqa: PLC0415 - imports rich
 
@@ -98,7 +97,7 @@ def response(
     params = query_params(now=now, as_of=as_of, policy=policy)
     result = client.get(escalation_path(client, connection, "response"), params)
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.escalation_view import print_response  # noqa: PLC0415 - imports rich
 

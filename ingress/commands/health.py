@@ -5,6 +5,7 @@ import typer
 from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.heartbeats import list_heartbeats
 from calmo_pagerduty.kernel.explained_error import ExplainedError
+from ingress.commands.output import echo_text
 
 app = typer.Typer(no_args_is_help=True, help="Check the health of a process.")
 
@@ -24,7 +25,7 @@ def ingress() -> None:
             answer = http.get(f"http://127.0.0.1:{port}/readyz")
     except HTTPError as error:
         raise NotWell(f"the ingress does not answer on port {port}: {error}") from None
-    typer.echo(answer.text)
+    echo_text(answer.text)
     if answer.status_code != 200:
         raise NotWell(f"the ingress answered {answer.status_code}")
 
@@ -39,7 +40,7 @@ def worker() -> None:
         raise NotWell(f"hanging workers, by process id: {', '.join(hung)}")
     if heartbeats:
         pids = ", ".join(str(beat.pid) for beat in heartbeats)
-        typer.echo(f"working, by process id: {pids}")
+        echo_text(f"working, by process id: {pids}")
         return
     # Temporal's client takes a second to import, and the check of the ingress does not need it.
     from ingress.commands.worker_pollers import TemporalSilent, list_pollers  # noqa: PLC0415 - imports Temporal
@@ -50,4 +51,4 @@ def worker() -> None:
         raise NotWell(f"Temporal does not answer: {error}") from None
     if not pollers:
         raise NotWell("no worker has polled Temporal lately")
-    typer.echo(f"{len(pollers)} workers: {', '.join(pollers)}")
+    echo_text(f"{len(pollers)} workers: {', '.join(pollers)}")

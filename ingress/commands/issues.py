@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty issues …`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +18,7 @@ from ingress.commands.issue_view import (
     replay_view,
 )
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
-from ingress.commands.output import echo_text, emit
+from ingress.commands.output import echo_text, emit, print_json
 from ingress.commands.pairs import parse_pairs
 from ingress.commands.tools import read_stdin
 
@@ -73,7 +72,7 @@ def list_issues(
         params.append(("cursor", cursor))
     page = client_of(data_dir).list_issues(params)
     if as_json:
-        typer.echo(json.dumps(page))
+        print_json(page)
         return
     console = new_console()
     console.print(issue_table(page["issues"]))
@@ -91,7 +90,7 @@ def show(
     client = client_of(data_dir)
     shown_issues = [client.show_issue(issue_id) for issue_id in _issue_ids(client, issue)]
     if as_json:
-        typer.echo(json.dumps(shown_issues[0] if len(shown_issues) == 1 else shown_issues))
+        print_json(shown_issues[0] if len(shown_issues) == 1 else shown_issues)
         return
     for shown_issue in shown_issues:
         new_console().print(issue_with_timeline(shown_issue))
@@ -180,7 +179,7 @@ def watch(
         if event is None:
             continue
         if as_json:
-            typer.echo(json.dumps(event.data))
+            print_json(event.data)
         else:
             console.print(change_line(event.data), soft_wrap=True)
 

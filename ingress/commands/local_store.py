@@ -3,7 +3,6 @@
 The database is slow to import, so a command imports this module inside its function.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from calmo_pagerduty.webhooks.management_store import NewWebhook
 from calmo_pagerduty.webhooks.public_address import unreachable_reason
 from calmo_pagerduty.webhooks.setup_steps import setup_steps
 from ingress.commands.instances import settings_for
+from ingress.commands.output import tell
 
 Json = dict[str, Any]
 
@@ -37,9 +37,7 @@ class NotOfThisDatabase(ExplainedError):
 def tell_of_unused_key() -> None:
     """Say on stderr that the command works on the database, if the user may expect it to use an API key."""
     if load_command_settings().api_key is not None:
-        sys.stderr.write(
-            "CALMO_API_KEY is not used: the command writes to the database itself, as an operator\n"
-        )
+        tell("CALMO_API_KEY is not used: the command writes to the database itself, as an operator")
 
 
 def create_webhook(
@@ -156,8 +154,8 @@ def count_secrets_by_key(data_dir: Path | None) -> tuple[str, dict[str, int]]:
         return store.keyring.primary, dict(store.database.read_blocking(key_rotation.count_values_by_key))
 
 
-def rewrap_secrets(data_dir: Path | None, tell: Callable[[int], None]) -> tuple[str, int, list[str]]:
-    """Encrypt every secret with the first master key, and call `tell` with the number done so far.
+def rewrap_secrets(data_dir: Path | None, on_progress: Callable[[int], None]) -> tuple[str, int, list[str]]:
+    """Encrypt every secret with the first master key, and call `on_progress` with the number done so far.
 
     Return the key's id, the number of secrets, and the ids of keys that are no longer needed.
     Raises StoreUnavailable, KeyProblem.
@@ -169,7 +167,7 @@ def rewrap_secrets(data_dir: Path | None, tell: Callable[[int], None]) -> tuple[
             lambda transaction: key_rotation.update_sealed_batch(transaction, keyring)
         ):
             total += count
-            tell(total)
+            on_progress(total)
         unused_keys = database.write_blocking(
             lambda transaction: key_rotation.delete_unused_keys(transaction, keyring)
         )

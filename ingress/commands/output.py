@@ -1,9 +1,12 @@
-"""Write a command's answer to standard output: JSON for programs, or a text for people."""
+"""The only way out of a command: what it writes holds no control characters, whoever wrote the text.
+
+Answers go to standard output, as JSON for programs or as a text for people; news goes to standard error.
+"""
 
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -20,7 +23,7 @@ PIPE_WIDTH = 250
 def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> None:
     """Write the answer as a line of JSON, or as `view` shows it. A text is written unchanged."""
     if as_json:
-        typer.echo(json.dumps(answer))
+        print_json(answer)
         return
     rendered = view(answer)
     if isinstance(rendered, str):
@@ -29,9 +32,20 @@ def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> Non
         print_view(rendered)
 
 
+def print_json(answer: Any) -> None:
+    """Write the answer to standard output as a line of JSON, which escapes what is not ASCII."""
+    typer.echo(json.dumps(answer))
+
+
 def echo_text(text: str, nl: bool = True) -> None:
     """Write a text to standard output, without control characters that it may have from outside."""
     typer.echo(sanitize_text(text, len(text)), nl=nl)
+
+
+def tell(text: str, *, over: bool = False) -> None:
+    """Write a line of news to standard error, without control characters; `over` the line before it."""
+    shown = sanitize_text(text, len(text))
+    typer.echo(f"\r{shown}" if over else shown, err=True, nl=not over)
 
 
 def print_view(view: "RenderableType") -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import emit, tell
 from ingress.commands.query_params import query_params
 from ingress.commands.tool_view import cell_text, empty_table
 
@@ -107,14 +107,14 @@ def findings_view(examinations: Json) -> Table:
     return table
 
 
-def _wait(client: "ApiClient", path: str, after: int, tell: bool) -> Json:
-    """Wait until the run has finished and return it. If `tell`, show its progress on standard error."""
+def _wait(client: "ApiClient", path: str, after: int, shows_progress: bool) -> Json:
+    """Wait until the run has finished and return it. If `shows_progress`, tell how far it is."""
     while True:
         runs = [run for run in client.get(f"{path}/reconciliations")["runs"] if run["id"] > after]
         run: Json | None = runs[-1] if runs else None
         if run is not None and run["finished_at"]:
             return run
-        if tell and run is not None and run["report"]:
+        if shows_progress and run is not None and run["report"]:
             done = run["report"]
-            sys.stderr.write(f"\r{done['incidents']} incidents compared, {done['healed']} corrected …")
+            tell(f"{done['incidents']} incidents compared, {done['healed']} corrected …", over=True)
         time.sleep(POLL_SECONDS)

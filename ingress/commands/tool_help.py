@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
 from typer.core import TyperCommand
+
+from ingress.commands.output import echo_text
 
 if TYPE_CHECKING:
     from calmo_pagerduty.tools.model import Tool
@@ -25,7 +26,7 @@ class ToolCallCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
         if name := ctx.meta.get(_NAME_KEY):
-            typer.echo(tool_help(name))
+            echo_text(tool_help(name))
 
 
 def tool_help(name: str) -> str:

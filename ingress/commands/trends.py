@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty trends …` and `calmo-pagerduty capacity …`."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.output import print_json
 from ingress.commands.query_params import query_params
 
 trends_app = typer.Typer(
@@ -35,7 +35,7 @@ def show_trends(
     """Show trends, seasons, watches and forecasts of services, and trends of teams."""
     result = _get("trends", connection, data_dir, now=now, as_of=as_of, service=service)
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.trend_view import print_trends  # noqa: PLC0415 - imports rich
 
@@ -53,7 +53,7 @@ def show_capacity(
     """Show incidents per shift beside the limit, people needed, and when the limit is reached."""
     result = _get("capacity", connection, data_dir, now=now, as_of=as_of)
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.trend_view import print_capacity  # noqa: PLC0415 - imports rich
 

@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty webhook …`."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from calmo_pagerduty.webhooks.signing_secrets import parse_secret as read_pasted
 from ingress.commands import deliveries, reconcile
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.output import emit, print_view
+from ingress.commands.output import emit, print_json, print_view
 from ingress.commands.webhook_view import (
     created_webhook_view,
     step_line,
@@ -196,7 +195,7 @@ def try_out(
             print_view(step_line(step))
     ok = bool(steps) and all(step["ok"] is not False for step in steps)
     if as_json:
-        typer.echo(json.dumps({"ok": ok, "steps": steps}))
+        print_json({"ok": ok, "steps": steps})
     raise typer.Exit(0 if ok else 1)
 
 
@@ -214,7 +213,7 @@ def wizard(
             print_view(validation_line(validation))
         last = validation
     if as_json:
-        typer.echo(json.dumps(last))
+        print_json(last)
     raise typer.Exit(0 if last["proven"] else 1)
 
 

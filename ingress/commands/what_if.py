@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty what-if …`."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from ingress.commands import scenario_flags as flags
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR, WAIT
+from ingress.commands.output import echo_text, emit, print_json, print_view
 from ingress.commands.query_params import query_params
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def ask(
         return _show(result, as_json)
     saved = client.send("POST", _path(client, connection, "scenarios"), body)
     if not as_json:
-        typer.echo(f"saved as {saved['scenario']['id']}")
+        echo_text(f"saved as {saved['scenario']['id']}")
     return _show(saved if as_json else saved["result"], as_json)
 
 
@@ -117,7 +117,7 @@ def optimise(
     result = client.send("POST", _path(client, connection, "what-if/optimise"), body)
     if apply is None:
         if as_json:
-            typer.echo(json.dumps(result))
+            print_json(result)
         else:
             from ingress.commands.what_if_view import print_optimisation  # noqa: PLC0415 - imports rich
 
@@ -125,9 +125,8 @@ def optimise(
         return
     call = client.ask(tool_call("apply_schedule_draft", _draft(result, apply), connection, None, wait))
     if as_json:
-        typer.echo(json.dumps(call))
+        print_json(call)
     else:
-        from ingress.commands.output import print_view  # noqa: PLC0415 - imports rich
         from ingress.commands.tool_view import call_view  # noqa: PLC0415 - imports rich
 
         print_view(call_view(call, []))
@@ -144,7 +143,7 @@ def list_scenarios(
     client = client_of(data_dir)
     answer = client.get(_path(client, connection, "scenarios"))
     if as_json:
-        typer.echo(json.dumps(answer))
+        print_json(answer)
         return
     from ingress.commands.what_if_view import print_scenarios  # noqa: PLC0415 - imports rich
 
@@ -164,7 +163,7 @@ def show(
     _show(answer if as_json else answer["result"], as_json)
     if not as_json:
         same = "the same as when it was saved" if answer["is_same"] else "NOT the same as when it was saved"
-        typer.echo(f"\n{same}: {answer['scenario']['result_sha256'][:16]}")
+        echo_text(f"\n{same}: {answer['scenario']['result_sha256'][:16]}")
     raise typer.Exit(0 if answer["is_same"] else 1)
 
 
@@ -180,7 +179,7 @@ def compare(
     params = [("id", scenario) for scenario in scenarios]
     answer = client.get(_path(client, connection, "scenarios/comparison"), params)
     if as_json:
-        typer.echo(json.dumps(answer))
+        print_json(answer)
         return
     from ingress.commands.what_if_view import print_side_by_side  # noqa: PLC0415 - imports rich
 
@@ -198,12 +197,12 @@ def delete(
     client = client_of(data_dir)
     path = _path(client, connection, f"scenarios/{quote(scenario, safe='')}")
     deleted = client.send("DELETE", path)
-    typer.echo(json.dumps(deleted) if as_json else f"deleted {deleted['id']}")
+    emit(deleted, as_json, lambda scenario: f"deleted {scenario['id']}")
 
 
 def _show(result: Json, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.what_if_view import print_comparison  # noqa: PLC0415 - imports rich
 

@@ -1,0 +1,121 @@
+"""Commands are run on answers whose texts are hostile: nothing of them acts on the reader's terminal.
+
+`recorded/answers.json` holds what the service of `make run` answered to each command, with lists cut to
+three rows. Here every text in it gets an end that would act on a terminal.
+"""
+
+import ast
+import contextlib
+import http.server
+import io
+import json
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from ingress import cli
+
+RECORDED = json.loads((Path(__file__).parent / "recorded" / "answers.json").read_text())
+INGRESS = Path(__file__).parents[2] / "ingress"
+#: A window title, a cleared screen, a link, the clipboard, a reversed text, invisible letters, a lone return.
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J\x1b]8;;http://evil.example\x1b\\\x1b]52;c;AAAA\x07\x9b31m"
+    "\u202e\u2066\u200b\r\x7f\U000e0041"
+)
+#: What only we write: times, zones, and the words of our own tables. Views parse them, so they stay.
+OURS = re.compile(
+    r"\d{4}-\d\d-\d\d.*|\d+(:\d\d)*|[A-Z][a-z]+/[A-Za-z_]+|UTC|calmo\.\w+/\d+|[a-z_.:0-9-]*|#[0-9a-f]+",
+    re.DOTALL,
+)
+
+
+def poisoned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if OURS.fullmatch(value) else value + HOSTILE
+    if isinstance(value, dict):
+        return {poisoned(name): poisoned(part) for name, part in value.items()}
+    return [poisoned(part) for part in value] if isinstance(value, list) else value
+
+
+class _Service(http.server.BaseHTTPRequestHandler):
+    rows: tuple[dict[str, Any], ...] = ()
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        asked = (self.command, unquote(urlsplit(self.path).path))
+        rows = [row for row in type(self).rows if (row["method"], unquote(row["path"])) == asked]
+        # Of a run that was asked for again and again, the last answer says that it has ended.
+        row = rows[-1] if rows else None
+        body = b"{}" if row is None else _body(row).encode()
+        self.send_response(404 if row is None else 200)
+        self.send_header("Content-Type", "application/json" if row is None else row["type"])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server calls these names
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _body(row: dict[str, Any]) -> str:
+    body = row["body"]
+    return body + HOSTILE if isinstance(body, str) else json.dumps(poisoned(body))
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Service) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("row", RECORDED, ids=lambda row: " ".join(row["arguments"][:2]))
+def test_no_command_writes_a_character_that_acts(
+    row: dict[str, Any], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calendar = tmp_path / "away.csv"
+    calendar.write_text("start,end\n2026-12-01,2026-12-05\n")
+    arguments = [str(calendar) if word == "FILE" else word for word in row["arguments"]]
+    monkeypatch.setenv("CALMO_URL", address)
+    monkeypatch.setenv("CALMO_API_KEY", "a key")
+    monkeypatch.setattr("sys.argv", ["calmo-pagerduty", *arguments])
+    monkeypatch.setattr(_Service, "rows", tuple(row["answers"]))
+    out, error = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), pytest.raises(SystemExit):
+        cli.main()
+    written = out.getvalue() + error.getvalue()
+    assert "Traceback" not in written and out.getvalue(), written
+    assert {character for character in written if unicodedata.category(character) in {"Cc", "Cf", "Cs"}} <= {
+        "\n",
+        "\t",
+    }
+
+
+def test_a_fault_is_told_without_what_acts(capsys: pytest.CaptureFixture[str]) -> None:
+    cli._tell_fault(ValueError, ValueError(f"odd {HOSTILE}"), None)
+    assert not set(capsys.readouterr().err) & {"\x1b", "\x9b", "\u202e"}
+
+
+def test_there_is_a_single_way_out() -> None:
+    """Only these two modules write; all others call them."""
+    for path in INGRESS.rglob("*.py"):
+        if path.parent.name == "commands" and path.name in {"output.py", "console.py"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"print", "Console", "os.write"}, f"{path.name}:{node.lineno} {called}"
+                assert not re.search(
+                    r"\b(typer|click|rich)\.(s?echo|print)$|\bstd(out|err)\.write", called
+                ), f"{path.name}:{node.lineno} {called}"
