@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty patterns …`."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.output import print_json
 from ingress.commands.query_params import query_params
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ def show_stories(
     """Show incidents of several teams or accounts that belong together, and why."""
     result = client_of(data_dir).get("/api/stories", query_params(hours=str(hours), now=now))
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.pattern_view import print_stories  # noqa: PLC0415 - imports rich
 
@@ -52,7 +52,7 @@ def show_patterns(
     params = query_params(part=part, now=now, as_of=as_of)
     result = client.get(f"{connection_path(client, connection)}/patterns", params)
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.pattern_view import print_patterns  # noqa: PLC0415 - imports rich
 

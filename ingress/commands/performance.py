@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty performance …`."""
 
-import json
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, AS_OF, CONNECTION, DATA_DIR
+from ingress.commands.output import print_json
 from ingress.commands.query_params import query_params
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def show_performance(
     )
     result: dict[str, Any] = client.get(f"{connection_path(client, connection)}/performance", asked)
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
         return
     from ingress.commands.performance_view import print_performance  # noqa: PLC0415 - imports rich
 

@@ -1,6 +1,5 @@
 """The commands `calmo-pagerduty report …`."""
 
-import json
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
+from ingress.commands.output import echo_text, print_json
 from ingress.commands.query_params import query_params
 
 app = typer.Typer(
@@ -67,7 +67,7 @@ def make_report(
         format=format_.value,
     )
     path = f"{connection_path(client, connection)}/report"
-    typer.echo(client.text(path, asked), nl=False)
+    echo_text(client.text(path, asked), nl=False)
 
 
 @app.command("list")
@@ -85,18 +85,18 @@ def list_reports(
         **client.get(f"{path}/report-deliveries"),
     }
     if as_json:
-        typer.echo(json.dumps(found))
+        print_json(found)
         return
     for report in found["reports"]:
-        typer.echo(f"{report['id']}  {report['kind']}  {report['since'][:10]} to {report['until'][:10]}")
+        echo_text(f"{report['id']}  {report['kind']}  {report['since'][:10]} to {report['until'][:10]}")
     if not found["reports"]:
-        typer.echo("No report was kept yet: `report schedule` says when they are made.")
+        echo_text("No report was kept yet: `report schedule` says when they are made.")
     for schedule in found["schedules"]:
         times = ", ".join(time[:16].replace("T", " ") for time in schedule["next_times"]) or "paused"
-        typer.echo(f"next {schedule['kind']}: {times} UTC")
+        echo_text(f"next {schedule['kind']}: {times} UTC")
     for row in found["deliveries"]:
         answer = "no answer" if row["status"] is None else f"status {row['status']}"
-        typer.echo(f"{row['at'][:19]}  {row['report']}  attempt {row['attempt']}: {row['outcome']}, {answer}")
+        echo_text(f"{row['at'][:19]}  {row['report']}  attempt {row['attempt']}: {row['outcome']}, {answer}")
 
 
 @app.command("show")
@@ -109,7 +109,7 @@ def show_report(
     """Print a kept report as it was made."""
     client = client_of(data_dir)
     asked = query_params(kept=report, format=format_.value)
-    typer.echo(client.text(f"{connection_path(client, connection)}/report", asked), nl=False)
+    echo_text(client.text(f"{connection_path(client, connection)}/report", asked), nl=False)
 
 
 @app.command("schedule")
@@ -128,7 +128,7 @@ def schedule_report(
         "kind": kind.value, "every": every, "weekday": weekday, "hour": hour, "time_zone": time_zone
     }  # fmt: skip
     client.send("PUT", f"{connection_path(client, connection)}/report-schedules", body)
-    typer.echo(f"{kind.value}: {'not scheduled' if every == 'never' else f'every {every}'}")
+    echo_text(f"{kind.value}: {'not scheduled' if every == 'never' else f'every {every}'}")
 
 
 @app.command("send-to")
@@ -142,6 +142,6 @@ def send_reports_to(
     path = f"{connection_path(client, connection)}/report-address"
     if url == "nowhere":
         client.send("DELETE", path)
-        typer.echo("Reports are kept, and sent nowhere.")
+        echo_text("Reports are kept, and sent nowhere.")
         return
-    typer.echo(f"Secret (shown once): {client.send('PUT', path, {'url': url})['secret']}")
+    echo_text(f"Secret (shown once): {client.send('PUT', path, {'url': url})['secret']}")
