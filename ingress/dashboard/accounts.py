@@ -1,10 +1,10 @@
 """The account that an on-call page is about: the connection that is chosen, and its newest snapshot.
 
-Without a snapshot, `templates/account.html` says so and offers to start the analyses.
+Without a snapshot, `templates/account.html` shows how far the running analysis is, or offers to start one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.coverage.analysis import account_zone
 from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.oncall.model import RunState
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotUnreadable
@@ -21,6 +23,7 @@ from ingress.api.endpoints import NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.page import Ask, Content
 from ingress.dashboard.tables import Table
+from ingress.oncall.models import OnCallRunModel
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Account:
     snapshot: AccountSnapshot | None
     #: Why there is no snapshot, in words.
     problem: str = ""
+    #: The run that reads or analyses the account now. It is looked for only as long as there is no snapshot.
+    running: OnCallRunModel | None = None
 
     @cached_property
     def index(self) -> OnCallIndex:
@@ -114,7 +119,20 @@ async def find_account(ask: Ask, connection: str | None = None) -> Account:
     try:
         snapshot = await ask.ingress.services.snapshot_reader.get(ask.caller.visibility, chosen)
     except SnapshotNotFound:
-        return Account(ask, listed, chosen, None)
+        return await _with_running(Account(ask, listed, chosen, None))
     except SnapshotUnreadable as error:
-        return Account(ask, listed, chosen, None, str(error))
+        return await _with_running(Account(ask, listed, chosen, None, str(error)))
     return Account(ask, listed, chosen, snapshot)
+
+
+async def _with_running(account: Account) -> Account:
+    ask = account.ask
+    if not ask.may(FINDINGS_READ):
+        return account
+    runs = (await ask.ingress.oncall.runs(account.request, ask.caller, NoInput())).runs
+    return replace(account, running=find_running(runs))
+
+
+def find_running(runs: Sequence[OnCallRunModel]) -> OnCallRunModel | None:
+    """Return the newest run that has not ended."""
+    return next((run for run in runs if run.state in {RunState.READING, RunState.ANALYSING}), None)

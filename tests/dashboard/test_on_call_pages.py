@@ -3,7 +3,7 @@
 import re
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -12,6 +12,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from calmo_pagerduty.access.permissions import CONNECTIONS_READ, FINDINGS_READ, ISSUES_READ
+from calmo_pagerduty.oncall import store as oncall_store
+from calmo_pagerduty.oncall.model import RunState, RunToStart
 from calmo_pagerduty.snapshots.dependency_model import (
     BusinessService,
     Dependency,
@@ -160,6 +162,22 @@ async def test_without_a_snapshot_an_analysis_is_offered(site: DashboardSite) ->
     reader = await site.session(site.a_key(FINDINGS_READ, scopes=("organization:new",)))
     assert "needs the permission findings:write" in (await reader.get("/dashboard/schedules")).text
     assert connection in (await session.get("/dashboard/analyses")).text
+
+
+async def test_while_the_first_analysis_runs_its_progress_is_shown_until_it_ends(
+    site: DashboardSite, browser: Browser
+) -> None:
+    connection = new_connection(site.database, "organization:newest")
+    begun = datetime.now(UTC)
+    run = RunToStart(run_id="the-first", connection_id=connection)
+    site.database.write_blocking(lambda t: oncall_store.insert_run(t, run, (), begun))
+    async with visiting(browser, site.address) as visit:
+        await visit.sign_in(site.a_key(scopes=("organization:newest",)), "/dashboard/schedules")
+        await expect(visit.page.get_by_text("0 of 0 lists are read")).to_be_visible()
+        site.database.write_blocking(
+            lambda t: oncall_store.update_run(t, run.run_id, state=RunState.FAILED, finished_at=begun)
+        )
+        await expect(visit.page.get_by_role("button", name="Start an analysis now")).to_be_visible()
 
 
 async def test_an_incident_is_simulated_without_scripts(

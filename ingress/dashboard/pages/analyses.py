@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ, FINDINGS_WRITE
-from calmo_pagerduty.oncall.model import RunState
 from ingress.api.endpoints import NoInput
-from ingress.dashboard.accounts import find_account
+from ingress.dashboard.accounts import find_account, find_running
 from ingress.dashboard.looks import LOOK_OF_RUN_STATE
 from ingress.dashboard.page import Action, Ask, Content, Done, Page
 from ingress.dashboard.security import ROOT
@@ -19,9 +18,8 @@ async def show(ask: Ask) -> Content:
     if account.connection is None:
         return account.content({"running": None}, {"runs": run_table([])})
     runs = (await ask.ingress.oncall.runs(account.request, ask.caller, NoInput())).runs
-    running = next((run for run in runs if run.state in {RunState.READING, RunState.ANALYSING}), None)
     taken_at = account.snapshot and datetime.fromtimestamp(account.snapshot.taken_at, UTC)
-    return account.content({"running": running, "taken_at": taken_at}, {"runs": run_table(runs)})
+    return account.content({"running": find_running(runs), "taken_at": taken_at}, {"runs": run_table(runs)})
 
 
 async def start(ask: Ask) -> Done:
