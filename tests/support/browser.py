@@ -34,6 +34,7 @@ FLAGS = (
     "--in-process-gpu",
     "--disable-extensions",
     "--renderer-process-limit=1",
+    "--disable-site-isolation-trials",
 )
 #: A phone's and a desk's width.
 WIDTHS = (360, 1280)
