@@ -46,9 +46,11 @@ async def issue(site: DashboardSite) -> str:
 async def test_an_issue_and_its_forms_look_right(site: DashboardSite, issue: str, browser: Browser) -> None:
     async with visiting(browser, site.address) as visit:
         await visit.sign_in(site.a_key(person="PUSER1"), f"/dashboard/issues/{issue}")
-        for details in ("factors", "services", "raw"):
+        for details in ("factors-more", "services-more", "raw"):
             await visit.page.locator(f"#{details} > summary").click()
         await expect(visit.page.get_by_role("img", name="The services")).to_have_js_property("complete", True)
+        tables = visit.page.locator("details:is(#factors-more, #services-more)")
+        await expect(tables.get_by_role("link", name="CSV")).to_have_count(2)
         assert await visit.looks_wrong("issue") == []
         await visit.goto(f"/dashboard/issues/{issue}/act/resolve")
         assert await visit.looks_wrong("issue-resolve") == []
@@ -60,7 +62,7 @@ async def test_an_issue_s_page_stands_in_order_and_works_without_scripts(
     async with visiting(browser, site.address, width=360, scripts=False) as visit:
         await visit.sign_in(site.a_key(person="PUSER1"), f"/dashboard/issues/{issue}")
         page = visit.page
-        headings = [text.split("\n")[0] for text in await page.locator("h2").all_inner_texts()]
+        headings = [text.split("\n")[0] for text in await page.locator("h2:not(.hidden)").all_inner_texts()]
         assert [heading.split(" ")[0] for heading in headings[:6]] == [
             "What", "Last", "Impact", "Timeline", "Context", "Notes",
         ]  # fmt: skip

@@ -32,6 +32,7 @@ from ingress.api.endpoints import NoInput
 from ingress.api.errors import CallStored, NotPermitted, ResourceNotFound
 from ingress.api.finding import require_issue
 from ingress.contexts.models import ContextQuery, GatherIssueBody
+from ingress.dashboard.assessment_tables import assessment_tables
 from ingress.dashboard.issue_forms import FORMS, ActionForm, Source
 from ingress.dashboard.issue_lanes import WORD_OF_LANE, issue_lanes
 from ingress.dashboard.looks import LOOK_OF_DELIVERY_STATE
@@ -85,7 +86,7 @@ async def show(ask: Ask) -> Content:
             "notes": notes,
             "deliveries": deliveries,
         },
-        {} if deliveries is None else {"deliveries": deliveries},
+        assessment_tables(assessment) | ({} if deliveries is None else {"deliveries": deliveries}),
         title=f"#{shown.number} {shown.title}" if shown.number is not None else shown.title,
     )
 
