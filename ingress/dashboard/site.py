@@ -127,6 +127,7 @@ ACTIONS: Sequence[Action] = (
     *cover.ACTIONS,
     *absences.ACTIONS,
     *drills.ACTIONS,
+    *reports.ACTIONS,
 )
 
 MAX_FORM_FIELDS = 200

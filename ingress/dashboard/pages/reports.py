@@ -5,19 +5,21 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from calmo_pagerduty.access.permissions import FINDINGS_READ
+from calmo_pagerduty.access.permissions import CONNECTIONS_WRITE, FINDINGS_READ
 from calmo_pagerduty.reports.model import KINDS, ReportKind
+from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.workload.reports import workload_figures, workload_tables
 from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
 from ingress.api.endpoints import NoInput, query_values
 from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.accounts import Account, find_account
-from ingress.dashboard.page import Ask, Content, Page
+from ingress.dashboard.page import Action, Ask, Content, Done, Page
+from ingress.dashboard.security import ROOT
 from ingress.dashboard.tables import Column, Table
 from ingress.escalation.models import LintQuery
 from ingress.findings.digest_endpoints import DigestQuery
 from ingress.findings.report_endpoints import ReportQuery
-from ingress.reports.kept_models import ReportDeliveryModel
+from ingress.reports.kept_models import ReportDeliveryModel, ReportScheduleBody, ReportScheduleModel
 from ingress.reports.models import ReportDocumentQuery
 from ingress.workload.models import PeriodDocumentQuery, WorkloadDocumentQuery, WorkloadQuery
 
@@ -129,6 +131,48 @@ DELIVERY_COLUMNS: tuple[Column[ReportDeliveryModel], ...] = (
 )
 
 
+def _next_time(row: ReportScheduleModel) -> str:
+    if row.is_paused:
+        return "paused"
+    return f"{row.next_times[0]:%Y-%m-%d %H:%M} UTC" if row.next_times else "not known"
+
+
+SCHEDULE_COLUMNS: tuple[Column[ReportScheduleModel], ...] = (
+    Column("Report", lambda row: KINDS[ReportKind(row.kind)].title),
+    Column("Next", _next_time),
+)
+
+
+async def _schedules(account: Account) -> tuple[Table[ReportScheduleModel], bool]:
+    """Return the table of schedules, and whether Temporal could be asked."""
+    endpoint, empty = account.ask.ingress.kept_reports, "No report is made on a schedule."
+    try:
+        rows = (await endpoint.show_schedules(account.request, account.ask.caller, NoInput())).schedules
+    except TemporalUnavailable:
+        return Table("Schedules", SCHEDULE_COLUMNS, (), empty="Temporal can't be asked now."), False
+    return Table("Schedules", SCHEDULE_COLUMNS, rows, empty=empty), True
+
+
+async def schedule(ask: Ask) -> Done:
+    """POST /dashboard/reports/schedule. Raises ValidationError, TemporalUnavailable."""
+    account = await find_account(ask, ask.text("connection"))
+    body = ReportScheduleBody.model_validate(
+        {
+            "kind": ask.text("kind") or "",
+            "every": ask.text("every") or "",
+            "time_zone": account.zone().key,
+        }
+    )
+    await ask.ingress.kept_reports.reschedule(account.request, ask.caller, body)
+    title = KINDS[body.kind].title
+    words = (
+        f"{title} is made on no schedule."
+        if body.every == "never"
+        else f"{title} is made every {body.every}."
+    )
+    return Done(f"{ROOT}/reports{account.query_text}#schedules", words)
+
+
 async def show_list(ask: Ask) -> Content:
     """GET /dashboard/reports"""
     account = await find_account(ask)
@@ -140,9 +184,11 @@ async def show_list(ask: Ask) -> Content:
         {**row.model_dump(), "title": KINDS[ReportKind(row.kind)].title, "query": account.connection}
         for row in kept.reports
     ]
+    schedules, may_schedule = await _schedules(account)
     return account.content(
-        {"reports": REPORTS, "endings": ENDINGS},
+        {"reports": REPORTS, "endings": ENDINGS, "kinds": KINDS, "may_schedule": may_schedule},
         {
+            "schedules": schedules,
             "kept": Table("Kept reports", KEPT_COLUMNS, rows, empty="No report was made on a schedule yet."),
             "deliveries": Table(
                 "Deliveries", DELIVERY_COLUMNS, sent.deliveries, empty="No report was sent anywhere yet."
@@ -212,6 +258,7 @@ def _table(table: ReportTable) -> Table[tuple[Cell, ...]]:
     return Table(table.title, columns, table.rows, empty="There is nothing in this time.")
 
 
+ACTIONS = (Action("/reports/schedule", CONNECTIONS_WRITE, schedule),)
 PAGES = (
     Page("/reports", "Reports", FINDINGS_READ, show_list, "reports", menu="Reports", key="r"),
     Page("/reports/workload", "Workload and fairness", FINDINGS_READ, show_workload, "workload"),
