@@ -284,22 +284,24 @@ async def test_a_stream_ends_with_its_key(site: DashboardSite, browser: Browser)
         assert "signed out" in await live.inner_text()
 
 
-async def test_a_page_says_since_when_it_is_stale_and_catches_up(site: DashboardSite, visit: Visit) -> None:
+async def test_a_page_says_since_when_it_is_stale_and_catches_up(
+    site: DashboardSite, browser: Browser
+) -> None:
     webhook, incident = site.webhook(), new_id()
     await site.an_issue(webhook, "Missed", 3, incident=incident)
-    await visit.page.clock.install()
-    await visit.page.reload()
-    live, row = visit.page.locator("#live"), visit.page.locator("tr", has_text="Missed")
-    await expect(live).to_have_attribute("data-state", "live")
-    closing = site.doorway.ingress.issues.closing
-    closing.set()
-    try:
-        await visit.page.clock.fast_forward(9000)
-        await expect(live).to_have_attribute("data-state", "stale")
-        assert "stale since" in await live.inner_text()
-        await site.an_issue(webhook, "Missed", 0, incident=incident, kind=EventType.RESOLVED)
-        await expect(row).to_contain_text("Triggered")
-    finally:
-        closing.clear()
-    await expect(live).to_have_attribute("data-state", "live")
-    await expect(row).to_contain_text("Resolved")
+    async with visiting(browser, site.address, moves_time=True) as visit:
+        await visit.sign_in(site.a_key(), "/dashboard/issues")
+        live, row = visit.page.locator("#live"), visit.page.locator("tr", has_text="Missed")
+        await expect(live).to_have_attribute("data-state", "live")
+        closing = site.doorway.ingress.issues.closing
+        closing.set()
+        try:
+            await visit.page.clock.fast_forward(9000)
+            await expect(live).to_have_attribute("data-state", "stale")
+            assert "stale since" in await live.inner_text()
+            await site.an_issue(webhook, "Missed", 0, incident=incident, kind=EventType.RESOLVED)
+            await expect(row).to_contain_text("Triggered")
+        finally:
+            closing.clear()
+        await expect(live).to_have_attribute("data-state", "live")
+        await expect(row).to_contain_text("Resolved")

@@ -40,8 +40,7 @@ async def waiting_call(site: DashboardSite) -> str:
 async def test_what_waits_and_what_to_trust_stand_on_now(
     site: DashboardSite, waiting_call: str, browser: Browser
 ) -> None:
-    async with visiting(browser, site.address) as visit:
-        await visit.page.clock.install()
+    async with visiting(browser, site.address, moves_time=True) as visit:
         await visit.sign_in(site.a_key(person="PUSER1"))
         text = await visit.page.locator("main").inner_text()
         assert "Waiting for your decision" in text and "create_incident" in text

@@ -144,10 +144,15 @@ class Visit:
 
 @contextlib.asynccontextmanager
 async def visiting(
-    browser: Browser, site: str, *, width: int = 1280, scripts: bool = True
+    browser: Browser, site: str, *, width: int = 1280, scripts: bool = True, moves_time: bool = False
 ) -> AsyncIterator[Visit]:
-    """Open a page as of a browser that was never here, and fail if anything went wrong in it."""
-    context = await _context(browser, scripts)
+    """Open a page as of a browser that was never here, and fail if anything went wrong in it.
+
+    A test that moves the page's time gets a context of its own, because a context's clock stays moved.
+    """
+    context = await (_new_context(browser, scripts) if moves_time else _context(browser, scripts))
+    if moves_time:
+        await context.clock.install()
     page = await context.new_page()
     try:
         page.set_default_timeout(ANSWER * 1000)
@@ -160,7 +165,7 @@ async def visiting(
         if scripts:
             await page.evaluate("() => { try { localStorage.clear() } catch { } }")
         await page.close()
-        await context.clear_cookies()
+        await (context.close() if moves_time else context.clear_cookies())
 
 
 #: The contexts with and without scripts. One for each test would cost a process for each.
@@ -169,16 +174,20 @@ _CONTEXTS: dict[tuple[Browser, bool], BrowserContext] = {}
 
 async def _context(browser: Browser, scripts: bool) -> BrowserContext:
     if (browser, scripts) not in _CONTEXTS:
-        context = _CONTEXTS[browser, scripts] = await browser.new_context(
-            java_script_enabled=scripts,
-            color_scheme="light",
-            reduced_motion="reduce",
-            locale="en-GB",
-            timezone_id="Europe/Berlin",
-        )
+        context = _CONTEXTS[browser, scripts] = await _new_context(browser, scripts)
         # A page that stays keeps the process.
         await context.new_page()
     return _CONTEXTS[browser, scripts]
+
+
+async def _new_context(browser: Browser, scripts: bool) -> BrowserContext:
+    return await browser.new_context(
+        java_script_enabled=scripts,
+        color_scheme="light",
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+    )
 
 
 def _watch(visit: Visit) -> None:
