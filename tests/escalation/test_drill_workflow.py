@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import is_cancelled_exception
+from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill import DrillState
 from calmo_pagerduty.escalation.drill_service import DrillToBegin
+from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import Switch
 from pagerduty_simulator.resources import IncidentStatus
@@ -40,6 +43,18 @@ from tests.support.system import System, running_system
 async def system(parts: Parts) -> AsyncIterator[System]:
     async with running_system(parts, past=Past(seed=1), webhooks=True) as found:
         yield found
+
+
+async def is_started(system: System, call_id: str) -> bool:
+    """Whether the workflow of a call runs."""
+    handle = system.temporal.get_workflow_handle(tool_call_workflow_id(system.connection_id, call_id))
+    try:
+        await handle.describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 async def told(system: System) -> None:
@@ -155,6 +170,8 @@ async def test_an_opening_that_needs_an_approval_pages_nobody_before(system: Sys
         waiting = await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
         assert waiting["state"] == "opening"
         assert len(system.site.account.incidents) == before
+        # Its row says that it waits before the drill starts the call's workflow, which hears the decision.
+        await eventually(partial(is_started, system, waiting["waits_for_call"]))
         decision = "approve" if approve else "deny"
         call = f"/api/tool-calls/{waiting['waits_for_call']}/{decision}"
         answer = await system.http.post(call, json={}, headers=system.a_key(person="an approver"))
