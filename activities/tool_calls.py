@@ -27,6 +27,12 @@ class CallToCarryOut(FrozenModel):
     call_id: str
 
 
+class CallToRead(FrozenModel):
+    """The tool call whose state is asked for."""
+
+    call_id: str
+
+
 class CallToEnd(FrozenModel):
     """The tool call to end in a state, with the reason in words."""
 
@@ -43,7 +49,7 @@ class CallOutcome(FrozenModel):
 
 
 class ToolCallActivities:
-    """Creates a call, records a decision, carries the call out, ends it."""
+    """Creates a call, reads its state, records a decision, carries the call out, ends it."""
 
     def __init__(self, records: ToolCallRepository, service: ToolCallService) -> None:
         self._records = records
@@ -63,6 +69,12 @@ class ToolCallActivities:
         """Save a person's decision, and return the call's state."""
         with _refusals():
             return CallOutcome(call_id=decision.call_id, state=await self._records.decide(decision))
+
+    @activity.defn
+    async def read_call(self, order: CallToRead) -> CallOutcome:
+        """Read a call's state. Raises StoreUnavailable."""
+        with _refusals():
+            return CallOutcome(call_id=order.call_id, state=await self._records.get_state(order.call_id))
 
     @activity.defn
     async def end_call(self, order: CallToEnd) -> CallOutcome:

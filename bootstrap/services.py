@@ -278,6 +278,7 @@ class Services:
             self.incident_activities.save_events,
             self.incident_activities.save_dead_letters,
             self.tool_call_activities.file_call,
+            self.tool_call_activities.read_call,
             self.tool_call_activities.record_decision,
             self.tool_call_activities.end_call,
             self.incident_activities.check_targets,

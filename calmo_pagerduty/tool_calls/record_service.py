@@ -172,6 +172,13 @@ class ToolCallRepository:
             raise NotFiled(str(error)) from None
         return ToolCallTicket.of(call)
 
+    async def get_state(self, call_id: str) -> CallState:
+        """Return a call's state, for the workflow that filed it. Raises NotFiled."""
+        call = await self._database.read(lambda tx: tool_calls.get_call(tx, call_id))
+        if call is None:
+            raise NotFiled("there is no such call")
+        return call.state
+
     async def decide(self, decision: DecisionToRecord) -> CallState:
         """Save a decision and return the call's state. A call that no longer waits stays as it is.
 

@@ -16,6 +16,7 @@ from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill import DrillState
 from calmo_pagerduty.escalation.drill_service import DrillToBegin
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
+from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import Switch
 from pagerduty_simulator.resources import IncidentStatus
@@ -31,9 +32,11 @@ from tests.support.recorded_drills import (
     cancel,
     drill_path,
     hold,
+    hold_after_an_early_approval,
     name_service,
     service_of,
     shown,
+    starting_calls_first,
     stored_snapshot,
 )
 from tests.support.system import System, running_system
@@ -201,6 +204,51 @@ async def test_a_drill_that_was_cancelled_before_its_approval_never_pages(system
         headers=system.a_key(person="an approver"),
     )
     assert not late.is_success
+    assert len(system.site.account.incidents) == before
+
+
+async def test_a_drill_waits_for_its_call_if_somebody_else_started_the_call_s_workflow(
+    system: System,
+) -> None:
+    _, drill = await hold_after_an_early_approval(system)
+    assert drill.state is DrillState.DONE
+    assert drill.incident_id is not None
+    # It went on as usual, and did not only clean up.
+    assert drill.escalated_at is not None
+    assert system.site.account.incidents[drill.incident_id].status is IncidentStatus.RESOLVED
+
+
+async def test_a_cancelled_drill_cancels_its_call_also_if_somebody_else_started_it(
+    system: System,
+) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
+    before = len(system.site.account.incidents)
+    calls: list[ToolCallTicket] = []
+
+    async def remember(ticket: ToolCallTicket) -> None:
+        calls.append(ticket)
+
+    with starting_calls_first(system, remember):
+        workflow_id, drill_id = await begin(system)
+        await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
+
+    async def follows() -> bool:
+        history = await system.temporal.get_workflow_handle(workflow_id).fetch_history()
+        return any(
+            event.HasField("start_child_workflow_execution_failed_event_attributes")
+            for event in history.events
+        )
+
+    await eventually(follows)
+    ended = await cancel(system, drill_id)
+    assert (ended["state"], ended["incident_id"]) == ("cancelled", None)
+    [ticket] = calls
+    call = system.temporal.get_workflow_handle(tool_call_workflow_id(system.connection_id, ticket.call_id))
+    with pytest.raises(WorkflowFailureError) as failure:
+        await call.result()
+    assert is_cancelled_exception(failure.value.cause)
     assert len(system.site.account.incidents) == before
 
 

@@ -1,13 +1,18 @@
 """Escalation drills whose histories are recorded."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from calmo_pagerduty.escalation import drill_store as drills
+from calmo_pagerduty.escalation.drill_service import BegunDrill, DrillHolder, DrillToBegin
 from calmo_pagerduty.escalation.drill_store import Drill, DrillService
 from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
 from calmo_pagerduty.tools.classes import Risk
 from ingress.escalation.drill_starting import start_drill
 from tests.support.builders import new_id
@@ -19,6 +24,7 @@ from tests.support.snapshots import store_snapshot_of
 from tests.support.system import System
 from workflows import names
 from workflows.escalation_drill import DrillStart
+from workflows.tool_call import call_workflow_options
 
 Json = dict[str, Any]
 #: Returns the workflow's id.
@@ -138,7 +144,46 @@ async def drill_that_may_not_escalate(system: System) -> str:
     return (await hold(system))[0]
 
 
+@contextlib.contextmanager
+def starting_calls_first(system: System, then: Callable[[ToolCallTicket], Awaitable[None]]) -> Iterator[None]:
+    """Start the workflow of a drill's opening call before the drill does, as our sweeper may."""
+    begin_drill = DrillHolder.begin
+
+    async def begin_and_start(holder: DrillHolder, order: DrillToBegin) -> BegunDrill:
+        begun = await begin_drill(holder, order)
+        assert begun.ticket is not None
+        await system.temporal.start_workflow(
+            names.TOOL_CALL_WORKFLOW, task_queue=system.task_queue, **call_workflow_options(begun.ticket)
+        )
+        await then(begun.ticket)
+        return begun
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DrillHolder, "begin", begin_and_start)
+        yield
+
+
+async def hold_after_an_early_approval(system: System) -> tuple[str, Drill]:
+    """Its opening is approved, and by that started, before the drill starts it."""
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
+
+    async def approve(ticket: ToolCallTicket) -> None:
+        headers = system.a_key(person="an approver")
+        answer = await system.http.post(f"/api/tool-calls/{ticket.call_id}/approve", json={}, headers=headers)
+        assert answer.is_success, answer.text
+
+    with starting_calls_first(system, approve):
+        return await hold(system)
+
+
+async def drill_approved_early(system: System) -> str:
+    return (await hold_after_an_early_approval(system))[0]
+
+
 SCENARIOS: Mapping[str, Scenario] = {
+    "drill_approved_early": drill_approved_early,
     "drill_cancelled": drill_cancelled,
     "drill_cancelled_before_its_approval": drill_cancelled_before_its_approval,
     "drill_held": drill_held,
