@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from calmo_pagerduty.kernel.count_text import count_text
-from calmo_pagerduty.statistics.rolling_origin import MIN_BACK_TESTS, QUANTILES, BackTest, back_test
+from calmo_pagerduty.statistics.rolling_origin import MIN_BACK_TESTS, QUANTILES, BackTest
 from calmo_pagerduty.trends.series import DAYS_PER_WEEK, SHIFTS_PER_WEEK, Series, counts_between, shift_starts
 
 #: A series with fewer incidents has no forecast.
@@ -70,6 +70,8 @@ def shift_forecast(series: Series) -> Forecast:
 def _forecast(
     horizon: Horizon, counts: tuple[int, ...], starts: tuple[int, ...], season: int, length: int
 ) -> Forecast:
+    from calmo_pagerduty.statistics.back_testing import back_test  # noqa: PLC0415 - scipy, seconds
+
     if sum(counts) < MIN_INCIDENTS:
         return Forecast(horizon, f"{count_text(sum(counts), 'incident')}; a forecast needs {MIN_INCIDENTS}")
     test = back_test(counts, season, length)

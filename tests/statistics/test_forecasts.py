@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from calmo_pagerduty.statistics.back_testing import back_test
 from calmo_pagerduty.statistics.log_linear import crossing, fit_growth
 from calmo_pagerduty.statistics.rolling_origin import (
     MAX_COVERAGE,
     MIN_BACK_TESTS,
     MIN_COVERAGE,
     BackTest,
-    back_test,
 )
 
 DAYS = 364
