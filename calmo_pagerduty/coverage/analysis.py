@@ -8,11 +8,11 @@ from calmo_pagerduty.coverage.finding_texts import FindingWriter
 from calmo_pagerduty.coverage.model import CoverageReport
 from calmo_pagerduty.coverage.report import ReportOptions, coverage_report
 from calmo_pagerduty.coverage.timelines import Timelines
-from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, in_order
 from calmo_pagerduty.kernel.intervals import total_seconds
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.time_zones import time_zone
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
 ANALYSIS = "coverage"
@@ -41,8 +41,6 @@ NEEDS: Mapping[str, tuple[SectionName, ...]] = MappingProxyType(
     }
 )
 #: How a section ended that this token may not read, or the plan does not have.
-_HIDDEN = (SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN)
-_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 
 
 def analyse(snapshot: AccountSnapshot, now: int, options: ReportOptions | None = None) -> AnalysisResult:
@@ -68,16 +66,6 @@ def account_zone(snapshot: AccountSnapshot) -> ZoneInfo:
     return time_zone(snapshot.time_zone) or ZoneInfo("Etc/UTC")
 
 
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings, the gravest first; the order doesn't depend on the snapshot's."""
-    return tuple(
-        sorted(
-            findings,
-            key=lambda f: (_RANK[f.severity], -(f.expected_dropped_incidents or 0), f.code, f.key),
-        )
-    )
-
-
 def inputs_of(
     snapshot: AccountSnapshot, needs: Mapping[str, Collection[SectionName]], unjudged: Iterable[str]
 ) -> AnalysisInputs:
@@ -85,8 +73,7 @@ def inputs_of(
 
     `needs` names the sections that must be complete for a code; `unjudged` are ids of objects left aside.
     """
-    sections = [section for section in snapshot.sections if section.name in SECTIONS]
-    complete = {section.name for section in sections if section.state is SectionState.COMPLETE}
+    read = snapshot.completeness(SECTIONS)
     return AnalysisInputs(
         counts={
             "schedules": len(snapshot.schedules),
@@ -96,11 +83,11 @@ def inputs_of(
             "incidents": len(snapshot.incidents),
         },
         fetched_at=snapshot.taken_at,
-        truncated=tuple(
-            sorted(s.name.value for s in sections if s.state not in (SectionState.COMPLETE, *_HIDDEN))
+        truncated=read.truncated,
+        missing_permissions=read.missing_permissions,
+        conclusive_codes=tuple(
+            sorted(code for code, names in needs.items() if read.complete.issuperset(names))
         ),
-        missing_permissions=tuple(sorted(s.name.value for s in sections if s.state in _HIDDEN)),
-        conclusive_codes=tuple(sorted(code for code, names in needs.items() if complete.issuperset(names))),
         unjudged_ids=tuple(sorted(unjudged)),
     )
 

@@ -5,7 +5,7 @@ Who is paged only after the policy has moved on is a finding of the escalation l
 
 from collections import Counter
 
-from calmo_pagerduty.coverage.analysis import account_zone, in_order, inputs_of
+from calmo_pagerduty.coverage.analysis import account_zone, inputs_of
 from calmo_pagerduty.coverage.readiness import (
     ADVICE,
     READINESS_DAYS,
@@ -20,6 +20,7 @@ from calmo_pagerduty.findings.model import (
     Evidence,
     Finding,
     FindingSeverity,
+    in_order,
 )
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.local_bands import DAY

@@ -15,6 +15,7 @@ from calmo_pagerduty.findings.model import (
     Evidence,
     Finding,
     FindingSeverity,
+    in_order,
 )
 from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.snapshots.dependency_model import (
@@ -24,7 +25,6 @@ from calmo_pagerduty.snapshots.dependency_model import (
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     SectionName,
-    SectionState,
 )
 
 ANALYSIS = "dependencies"
@@ -45,7 +45,6 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
     """Return what is fragile. A service without dependencies is counted and is no finding."""
     report = dependency_report(snapshot, now)
     findings = [*_single_points(report), *_cycles(report), *_undeclared(report)]
-    rank = {severity: number for number, severity in enumerate(FindingSeverity)}
     return AnalysisResult(
         analysis=ANALYSIS,
         version=VERSION,
@@ -63,21 +62,14 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
             "undeclared_dependencies": len(report.proposals),
             "impacted_hours": {str(key): hours(item.seconds) for key, item in report.impacts.items()},
         },
-        findings=tuple(
-            sorted(findings, key=lambda finding: (rank[finding.severity], finding.code, finding.key))
-        ),
+        findings=in_order(findings),
     )
 
 
 def _inputs(snapshot: AccountSnapshot, report: DependencyReport) -> AnalysisInputs:
-    sections = [section for section in snapshot.sections if section.name in SECTIONS]
-    hidden = (SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN)
-    missing = {section.name.value for section in sections if section.state in hidden}
-    cut_short = {
-        section.name.value for section in sections if section.state not in (SectionState.COMPLETE, *hidden)
-    }
+    read = snapshot.completeness(SECTIONS)
     unread = sum(not node.is_read for node in report.graph.nodes.values())
-    is_whole = len(sections) == len(SECTIONS) and not missing and not cut_short and not unread
+    is_whole = read.complete.issuperset(SECTIONS) and not unread
     return AnalysisInputs(
         counts={
             "services": len(snapshot.services),
@@ -87,8 +79,8 @@ def _inputs(snapshot: AccountSnapshot, report: DependencyReport) -> AnalysisInpu
             "unread_services": unread,
         },
         fetched_at=snapshot.taken_at,
-        truncated=tuple(sorted(cut_short)),
-        missing_permissions=tuple(sorted(missing)),
+        truncated=read.truncated,
+        missing_permissions=read.missing_permissions,
         conclusive_codes=CODES if is_whole else (),
     )
 

@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from calmo_pagerduty.escalation.entities import service_entity, user_entity
-from calmo_pagerduty.escalation.lint import in_order, inputs_of
+from calmo_pagerduty.escalation.lint import inputs_of
 from calmo_pagerduty.escalation.model import Outcome, Page, Simulation
 from calmo_pagerduty.escalation.simulation import candidates_at, simulate_with
 from calmo_pagerduty.escalation.simulation_report import OUTCOME_WORDS, person_name
-from calmo_pagerduty.findings.model import AnalysisResult, Confidence, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.findings.model import (
+    AnalysisResult,
+    Confidence,
+    Evidence,
+    Finding,
+    FindingSeverity,
+    in_order,
+)
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.snapshots.model import ContactKind, LogKind, LogRecord

@@ -16,9 +16,9 @@ from calmo_pagerduty.escalation.path_lint import (
 from calmo_pagerduty.escalation.person_lint import TooLate, late_rules, lint_people, rules_by_user
 from calmo_pagerduty.escalation.service_lint import lint_services, window_of
 from calmo_pagerduty.escalation.standards import compare_standards
-from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, in_order
 from calmo_pagerduty.kernel.json_values import JsonObject
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
 ANALYSIS = "escalation"
@@ -52,7 +52,6 @@ SECTIONS_OF_CODE: Mapping[str, tuple[SectionName, ...]] = MappingProxyType(
         "better_escalation_delay": _LOG,
     }
 )
-_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 
 
 def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisResult:
@@ -92,16 +91,9 @@ def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisRe
     )
 
 
-def in_order(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Return findings with the gravest first; the order doesn't depend on the snapshot's."""
-    return tuple(sorted(findings, key=lambda finding: (_RANK[finding.severity], finding.code, finding.key)))
-
-
 def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
     """Return what a result rests on, and which sections were cut short or hidden."""
-    sections = [section for section in snapshot.sections if section.name in SECTIONS]
-    partial = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
-    complete = {section.name for section in sections if section.state is SectionState.COMPLETE}
+    read = snapshot.completeness(SECTIONS)
     return AnalysisInputs(
         counts={
             "policies": len(snapshot.policies),
@@ -111,16 +103,10 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
             "log_records": len(snapshot.log_records),
         },
         fetched_at=snapshot.taken_at,
-        truncated=tuple(sorted(str(section.name) for section in sections if section.state in partial)),
-        missing_permissions=tuple(
-            sorted(
-                str(section.name)
-                for section in sections
-                if section.state in {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
-            )
-        ),
+        truncated=read.truncated,
+        missing_permissions=read.missing_permissions,
         conclusive_codes=tuple(
-            code for code, needed in sorted(SECTIONS_OF_CODE.items()) if complete.issuperset(needed)
+            code for code, needed in sorted(SECTIONS_OF_CODE.items()) if read.complete.issuperset(needed)
         ),
     )
 

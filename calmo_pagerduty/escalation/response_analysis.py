@@ -3,7 +3,7 @@
 from calmo_pagerduty.escalation.decomposition import Decomposition
 from calmo_pagerduty.escalation.delay_advice import DelayAdvice, NoAdvice
 from calmo_pagerduty.escalation.entities import policy_entity
-from calmo_pagerduty.escalation.lint import in_order, inputs_of
+from calmo_pagerduty.escalation.lint import inputs_of
 from calmo_pagerduty.escalation.response import (
     TOO_FEW,
     AccountResponse,
@@ -13,7 +13,14 @@ from calmo_pagerduty.escalation.response import (
     account_response,
 )
 from calmo_pagerduty.escalation.response_model import ExpectedResponse
-from calmo_pagerduty.findings.model import AnalysisResult, Confidence, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.findings.model import (
+    AnalysisResult,
+    Confidence,
+    Evidence,
+    Finding,
+    FindingSeverity,
+    in_order,
+)
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Policy, SectionName

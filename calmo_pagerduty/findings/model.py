@@ -1,5 +1,6 @@
 """What an analysis returns: figures, and findings that a person can check, act on and undo."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -68,6 +69,24 @@ class Finding:
     #: A gap or a cliff of a policy becomes an issue.
     opens_issue: bool = False
     about_persons: bool = False
+
+
+_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the gravest first, then what drops most incidents, whatever order they came in."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda found: (
+                _RANK[found.severity],
+                -(found.expected_dropped_incidents or 0),
+                found.code,
+                found.key,
+            ),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
 """The analysis of patterns: from a snapshot to figures and findings. Pure."""
 
-from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, FindingSeverity
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, in_order
 from calmo_pagerduty.patterns.document import patterns_document
 from calmo_pagerduty.patterns.findings import CODES, pattern_findings
 from calmo_pagerduty.patterns.report import PatternReport, pattern_report
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 
 ANALYSIS = "patterns"
 VERSION = 1
 _SECTIONS = (SectionName.SERVICES, SectionName.INCIDENTS, SectionName.LOG_ENTRIES)
-_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 
 
 def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
@@ -20,10 +19,8 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
 def result_of(report: PatternReport, now: int) -> AnalysisResult:
     """Return a report as an analysis's result."""
     past = report.past
-    sections = [section for section in past.snapshot.sections if section.name in _SECTIONS]
-    hidden = {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
-    cut = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
-    is_whole = not past.problem and all(section.state is SectionState.COMPLETE for section in sections)
+    read = past.snapshot.completeness(_SECTIONS)
+    is_whole = not past.problem and read.complete.issuperset(_SECTIONS)
     return AnalysisResult(
         analysis=ANALYSIS,
         version=VERSION,
@@ -34,14 +31,10 @@ def result_of(report: PatternReport, now: int) -> AnalysisResult:
         inputs=AnalysisInputs(
             counts={"services": len(past.snapshot.services), "incidents": len(past.incidents)},
             fetched_at=past.snapshot.taken_at,
-            truncated=tuple(sorted(str(section.name) for section in sections if section.state in cut)),
-            missing_permissions=tuple(
-                sorted(str(section.name) for section in sections if section.state in hidden)
-            ),
+            truncated=read.truncated,
+            missing_permissions=read.missing_permissions,
             conclusive_codes=CODES if is_whole else (),
         ),
         metrics=patterns_document(report),
-        findings=tuple(
-            sorted(pattern_findings(report), key=lambda item: (_RANK[item.severity], item.code, item.key))
-        ),
+        findings=in_order(pattern_findings(report)),
     )

@@ -3,7 +3,7 @@
 from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult
 from calmo_pagerduty.performance.document import performance_document
 from calmo_pagerduty.performance.report import Question, performance_of
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 
 PERFORMANCE = "performance"
 VERSION = 1
@@ -12,9 +12,7 @@ _SECTIONS = (SectionName.INCIDENTS, SectionName.LOG_ENTRIES)
 
 def analyse_performance(snapshot: AccountSnapshot, now: int, question: Question) -> AnalysisResult:
     """Return how fast groups answer and resolve. It has no findings. Times are epoch seconds (UTC)."""
-    sections = [section for section in snapshot.sections if section.name in _SECTIONS]
-    cut = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
-    hidden = {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
+    read = snapshot.completeness(_SECTIONS)
     return AnalysisResult(
         analysis=PERFORMANCE,
         version=VERSION,
@@ -25,10 +23,8 @@ def analyse_performance(snapshot: AccountSnapshot, now: int, question: Question)
         inputs=AnalysisInputs(
             counts={"services": len(snapshot.services), "incidents": len(snapshot.incidents)},
             fetched_at=snapshot.taken_at,
-            truncated=tuple(sorted(str(section.name) for section in sections if section.state in cut)),
-            missing_permissions=tuple(
-                sorted(str(section.name) for section in sections if section.state in hidden)
-            ),
+            truncated=read.truncated,
+            missing_permissions=read.missing_permissions,
         ),
         metrics=performance_document(performance_of(snapshot, now, question)),
         findings=(),

@@ -7,8 +7,10 @@ Source: PagerDuty's REST API (schedules v2 and v3, escalation policies, services
 windows, incidents, log entries).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from calmo_pagerduty.absences.model import Absence
 from calmo_pagerduty.kernel.intervals import Span
@@ -39,6 +41,14 @@ class SectionState(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_IN_PLAN = "not_in_plan"
     UNAVAILABLE = "unavailable"
+
+
+class Completeness(NamedTuple):
+    """Which sections are whole, cut short, or hidden from our token. Names in order of the alphabet."""
+
+    complete: frozenset[SectionName]
+    truncated: tuple[str, ...]
+    missing_permissions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +460,19 @@ class AccountSnapshot:
         for absence in self.absences or ():
             spans.setdefault(absence.user_id, []).append(Span(absence.start, absence.end))
         return spans
+
+    def completeness(self, names: Collection[SectionName]) -> Completeness:
+        """Return how these sections were read. One that the snapshot doesn't have is in no part."""
+        sections = [section for section in self.sections if section.name in names]
+
+        def in_states(*states: SectionState) -> tuple[str, ...]:
+            return tuple(sorted(section.name.value for section in sections if section.state in states))
+
+        return Completeness(
+            frozenset(section.name for section in sections if section.state is SectionState.COMPLETE),
+            in_states(SectionState.PARTIAL, SectionState.UNAVAILABLE),
+            in_states(SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN),
+        )
 
     def section(self, name: SectionName) -> Section:
         """Return how a section was read. Raises KeyError if the snapshot is of a version without it."""

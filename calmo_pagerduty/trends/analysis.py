@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, in_order
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 from calmo_pagerduty.trends.capacity import capacity_of
 from calmo_pagerduty.trends.document import capacity_document, trends_document
 from calmo_pagerduty.trends.findings import capacity_findings, trend_findings
@@ -14,7 +14,6 @@ from calmo_pagerduty.trends.report import trend_report
 TRENDS = "trends"
 CAPACITY = "capacity"
 VERSION = 1
-_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 _TREND_SECTIONS = (SectionName.SERVICES, SectionName.TEAMS, SectionName.INCIDENTS)
 _CAPACITY_SECTIONS = (
     *_TREND_SECTIONS,
@@ -61,9 +60,7 @@ def _result(
     metrics: JsonObject,
     findings: Iterable[Finding],
 ) -> AnalysisResult:
-    sections = [section for section in snapshot.sections if section.name in names]
-    cut = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
-    hidden = {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
+    read = snapshot.completeness(names)
     return AnalysisResult(
         analysis=analysis,
         version=VERSION,
@@ -74,11 +71,9 @@ def _result(
         inputs=AnalysisInputs(
             counts={"services": len(snapshot.services), "incidents": len(snapshot.incidents)},
             fetched_at=snapshot.taken_at,
-            truncated=tuple(sorted(str(section.name) for section in sections if section.state in cut)),
-            missing_permissions=tuple(
-                sorted(str(section.name) for section in sections if section.state in hidden)
-            ),
+            truncated=read.truncated,
+            missing_permissions=read.missing_permissions,
         ),
         metrics=metrics,
-        findings=tuple(sorted(findings, key=lambda item: (_RANK[item.severity], item.code, item.key))),
+        findings=in_order(findings),
     )

@@ -1,9 +1,9 @@
 """The workload analysis: from a snapshot to findings, and figures of teams. Pure."""
 
 from calmo_pagerduty.access.persons import NO_PERSONS
-from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, FindingSeverity
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, in_order
 from calmo_pagerduty.kernel.intervals import Span
-from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 from calmo_pagerduty.workload.document import workload_document
 from calmo_pagerduty.workload.findings import hours_findings, limit_findings, pages_findings
 from calmo_pagerduty.workload.privacy import may_see
@@ -20,7 +20,6 @@ SECTIONS = (
     SectionName.INCIDENTS,
     SectionName.LOG_ENTRIES,
 )
-_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 
 
 def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
@@ -39,17 +38,14 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
         time_zone=snapshot.time_zone or "Etc/UTC",
         inputs=inputs_of(snapshot),
         metrics=workload_document(report, may_see(snapshot, NO_PERSONS)),
-        findings=tuple(
-            sorted(findings, key=lambda finding: (_RANK[finding.severity], finding.code, finding.key))
-        ),
+        findings=in_order(findings),
     )
 
 
 def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
     """Return what a workload report rests on, and which sections were cut short or hidden."""
     sections = [section for section in snapshot.sections if section.name in SECTIONS]
-    cut = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
-    hidden = {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
+    read = snapshot.completeness(SECTIONS)
     return AnalysisInputs(
         counts={
             "schedules": len(snapshot.schedules),
@@ -58,6 +54,6 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
             "log_records": len(snapshot.log_records),
         },
         fetched_at=min((section.fetched_at for section in sections), default=snapshot.taken_at),
-        truncated=tuple(str(section.name) for section in sections if section.state in cut),
-        missing_permissions=tuple(str(section.name) for section in sections if section.state in hidden),
+        truncated=read.truncated,
+        missing_permissions=read.missing_permissions,
     )

@@ -1,11 +1,16 @@
 """REST endpoints of kept reports: when they are made, where they are sent, and how that went."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from starlette.requests import Request
 
 from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN, CONNECTIONS_WRITE, FINDINGS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.reports import queries
 from calmo_pagerduty.reports.delivery_service import ReportDeliveryService
 from calmo_pagerduty.temporal.handle import TemporalHandle
@@ -29,6 +34,7 @@ from ingress.reports.kept_models import (
 )
 
 PATH = "/api/connections/{id}"
+T = TypeVar("T")
 
 
 class KeptReportEndpoints:
@@ -84,30 +90,21 @@ class KeptReportEndpoints:
         self, request: Request, principal: Principal, _nothing: NoInput
     ) -> KeptReportsModel:
         """GET /api/connections/{id}/reports"""
-        connection, visibility = await self._connection(request, principal), principal.visibility
-        found = await self._database.read(
-            lambda tx: queries.list_reports(tx, visibility, connection.id), visibility
-        )
+        found = await self._read(request, principal, queries.list_reports)
         return KeptReportsModel(reports=[KeptReportModel.from_row(row) for row in found])
 
     async def list_deliveries(
         self, request: Request, principal: Principal, _nothing: NoInput
     ) -> ReportDeliveriesModel:
         """GET /api/connections/{id}/report-deliveries"""
-        connection, visibility = await self._connection(request, principal), principal.visibility
-        found = await self._database.read(
-            lambda tx: queries.list_deliveries(tx, visibility, connection.id), visibility
-        )
+        found = await self._read(request, principal, queries.list_deliveries)
         return ReportDeliveriesModel(deliveries=[ReportDeliveryModel.from_row(row) for row in found])
 
     async def show_address(
         self, request: Request, principal: Principal, _nothing: NoInput
     ) -> ReportAddressModel:
         """GET /api/connections/{id}/report-address"""
-        connection, visibility = await self._connection(request, principal), principal.visibility
-        found = await self._database.read(
-            lambda tx: queries.get_address(tx, visibility, connection.id), visibility
-        )
+        found = await self._read(request, principal, queries.get_address)
         if found is None:
             return ReportAddressModel(url=None, set_by=None, set_at=None)
         return ReportAddressModel(url=found.url, set_by=found.set_by, set_at=found.set_at)
@@ -162,6 +159,13 @@ class KeptReportEndpoints:
                 for row in found
             ]
         )
+
+    async def _read(
+        self, request: Request, principal: Principal, query: Callable[[Transaction, Visibility, str], T]
+    ) -> T:
+        """Read something of the connection within what the caller may see."""
+        connection, visibility = await self._connection(request, principal), principal.visibility
+        return await self._database.read(lambda tx: query(tx, visibility, connection.id), visibility)
 
     async def _connection(self, request: Request, principal: Principal) -> Connection:
         connection_id, visibility = request.path_params["id"], principal.visibility
