@@ -81,7 +81,7 @@ def _went_on(row: JsonObject) -> str:
 
 def _ways(row: JsonObject) -> str:
     ways = (
-        f"{way['way']} {way['count']} times, after {format_duration(way['median_seconds'])}"
+        f"{way['way']} {count_text(way['count'], 'time')}, after {format_duration(way['median_seconds'])}"
         for way in row["ways"]
     )
     return "; ".join(ways) or "none went on"
