@@ -222,7 +222,8 @@ class Services:
 
     @cached_property
     def report_delivery_service(self) -> ReportDeliveryService:
-        return ReportDeliveryService(self.database, self.keyring, self.report_service)
+        is_simulated = self.settings.simulator_url is not None
+        return ReportDeliveryService(self.database, self.keyring, self.report_service, is_simulated)
 
     @cached_property
     def report_activities(self) -> ReportActivities:

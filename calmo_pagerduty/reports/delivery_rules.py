@@ -36,8 +36,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-def checked_address(url: str) -> str:
-    """Return the address. Raises AddressRefused unless it is https, or http to this machine itself."""
+def checked_address(url: str, to_this_machine: bool) -> str:
+    """Return the address. Raises AddressRefused unless it is https, or this machine and that is allowed."""
     if not (url.isascii() and url.isprintable()) or len(url) > MAX_URL_LENGTH or " " in url:
         raise AddressRefused("url: an address holds printable ASCII only, at most 2048 characters")
     try:
@@ -48,18 +48,23 @@ def checked_address(url: str) -> str:
     if not host or parts.username is not None or parts.fragment:
         raise AddressRefused("url: a scheme, a host, a path and perhaps a query; no name and password")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise AddressRefused("url: reports are sent by https only, or to this machine")
-    if _is_literal(host) and not may_connect(host, host):
+        raise AddressRefused("url: reports are sent by https only")
+    if _is_loopback(host) and not to_this_machine:
+        raise AddressRefused("url: reports are sent to this machine only while PagerDuty is simulated")
+    if _is_literal(host) and not may_connect(host, host, to_this_machine):
         raise AddressRefused("url: it is an address of a private network")
     return url
 
 
-def may_connect(host: str, resolved: str) -> bool:
+def may_connect(host: str, resolved: str, to_this_machine: bool) -> bool:
     """Tell whether a request for `host` may go to the resolved address: to the Internet, or to this machine
-    if the host is this machine's. A name of the Internet that leads into a private network is refused.
+    if the host is this machine's and that is allowed. A name of the Internet that leads into a private
+    network is refused. On a server, this machine has services that trust it.
     """
     address = ip_address(resolved)
-    return address.is_loopback if _is_loopback(host) else address.is_global and not address.is_multicast
+    if _is_loopback(host):
+        return to_this_machine and address.is_loopback
+    return address.is_global and not address.is_multicast
 
 
 def signed_headers(secret: str, delivery_id: str, at: int, body: bytes) -> Mapping[str, str]:

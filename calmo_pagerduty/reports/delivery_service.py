@@ -57,12 +57,15 @@ class ReportDelivered(FrozenModel):
 
 
 class ReportDeliveryService:
-    """Every method raises StoreUnavailable."""
+    """Every method raises StoreUnavailable. `to_this_machine`: an address may be this machine's."""
 
-    def __init__(self, database: Database, keyring: Keyring, reports: ReportService) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, reports: ReportService, to_this_machine: bool
+    ) -> None:
         self._database = database
         self._keyring = keyring
         self._reports = reports
+        self._to_this_machine = to_this_machine
 
     async def set_address(self, principal: Principal, connection: Connection, url: str) -> str:
         """Have reports sent to an address, and return the new secret, which is shown once. Audited, without
@@ -72,7 +75,7 @@ class ReportDeliveryService:
         cell = address_cell(str(connection.scope), connection.id)
         address = ReportAddress(
             connection.id,
-            checked_address(url),
+            checked_address(url, self._to_this_machine),
             self._keyring.seal(secret.encode(), cell),
             principal.who,
             datetime.now(UTC),
@@ -134,7 +137,7 @@ class ReportDeliveryService:
         if secret is not None:
             body = _body(made)
             headers = signed_headers(secret, order.report_id, int(datetime.now(UTC).timestamp()), body)
-            status, reason = await send_delivery(address.url, headers, body)
+            status, reason = await send_delivery(address.url, headers, body, self._to_this_machine)
             outcome = outcome_of(status, order.attempt)
         at = datetime.now(UTC)
         await self._database.write(

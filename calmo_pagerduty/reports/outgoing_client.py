@@ -12,11 +12,13 @@ NOT_ALLOWED = "the name leads into a private network"
 NO_ANSWER = "no answer"
 
 
-async def send_delivery(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int | None, str]:
+async def send_delivery(
+    url: str, headers: Mapping[str, str], body: bytes, to_this_machine: bool
+) -> tuple[int | None, str]:
     """Return the HTTP status, or None and why there is none. The answer's body is not read."""
     target = URL(url)
     try:
-        address = await _resolve(target)
+        address = await _resolve(target, to_this_machine)
     except OSError:
         return None, "the name is not known"
     if address is None:
@@ -42,12 +44,12 @@ async def send_delivery(url: str, headers: Mapping[str, str], body: bytes) -> tu
         return None, NO_ANSWER
 
 
-async def _resolve(target: URL) -> str | None:
+async def _resolve(target: URL, to_this_machine: bool) -> str | None:
     """Return an address of the host that may be connected to. Raises OSError."""
     port = target.port or (443 if target.scheme == "https" else 80)
     found = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
     addresses = [str(info[4][0]).partition("%")[0] for info in found]
     # If any of them leads inside, the name is not to be trusted.
-    if not addresses or not all(may_connect(target.host, address) for address in addresses):
+    if not addresses or not all(may_connect(target.host, address, to_this_machine) for address in addresses):
         return None
     return addresses[0]

@@ -52,7 +52,14 @@ class ReportAddressModel(Model):
 
 
 class ReportAddressBody(Model):
-    url: Annotated[str, Field(min_length=1, max_length=2048, description="https, or this machine itself.")]
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=2048,
+            description="https; this machine itself only while PagerDuty is simulated.",
+        ),
+    ]
 
 
 class NewReportAddressModel(Model):

@@ -98,18 +98,26 @@ async def test_a_kind_is_scheduled_rescheduled_and_ended(working: System) -> Non
     ],
 )  # fmt: skip
 def test_an_address_that_leads_inside_or_is_not_https_is_refused(url: str) -> None:
-    with pytest.raises(AddressRefused):
-        checked_address(url)
+    for to_this_machine in (False, True):
+        with pytest.raises(AddressRefused):
+            checked_address(url, to_this_machine)
 
 
 def test_a_name_may_lead_to_the_internet_only_and_this_machine_to_itself_only() -> None:
-    assert checked_address("https://reports.example/calmo?team=a")
-    assert checked_address("http://127.0.0.1:9000/x")
-    assert may_connect("reports.example", "93.184.215.14")
+    assert checked_address("https://reports.example/calmo?team=a", to_this_machine=False)
+    assert may_connect("reports.example", "93.184.215.14", to_this_machine=False)
     for inside in ("127.0.0.1", "10.1.2.3", "192.168.0.9", "169.254.169.254", "::1", "fd00::1", "0.0.0.0"):  # noqa: S104 - an address that is refused
-        assert not may_connect("reports.example", inside)
-    assert may_connect("localhost", "127.0.0.1")
-    assert not may_connect("localhost", "10.1.2.3")
+        assert not may_connect("reports.example", inside, to_this_machine=True)
+    assert may_connect("localhost", "127.0.0.1", to_this_machine=True)
+    assert not may_connect("localhost", "10.1.2.3", to_this_machine=True)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8233/x", "https://localhost/x", "http://[::1]:9000/x"])
+def test_a_server_sends_no_report_to_what_runs_beside_it(url: str) -> None:
+    assert checked_address(url, to_this_machine=True)
+    with pytest.raises(AddressRefused, match="only while PagerDuty is simulated"):
+        checked_address(url, to_this_machine=False)
+    assert not may_connect("localhost", "127.0.0.1", to_this_machine=False)
 
 
 def test_what_may_change_is_tried_again_until_the_attempts_are_spent() -> None:
