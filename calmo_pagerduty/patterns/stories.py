@@ -8,7 +8,8 @@ story shows nobody what is not theirs.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -24,6 +25,8 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot
 AT_ONCE = 5 * 60
 #: Incidents follow a change within this.
 AFTER_CHANGE = 3600
+#: So many incidents of a service within that hour are looked at: in a storm, those before are left out.
+MAX_OF_A_SERVICE = 20
 #: Pairs of services are tested on so much of the past.
 TESTED_SECONDS = 180 * 86_400
 
@@ -106,13 +109,7 @@ def find_stories(accounts: Sequence[StoryAccount], parts: Iterable[StoryPart]) -
     """
     judge = _Judge(accounts)
     ordered = sorted(parts, key=lambda part: (part.at, part.connection_id, part.incident_id))
-    times = [part.at for part in ordered]
-    linked: nx.Graph = nx.Graph()
-    for number, part in enumerate(ordered):
-        for other in range(bisect_left(times, part.at - AFTER_CHANGE), number):
-            link = judge.link(ordered[other], part)
-            if link is not None:
-                linked.add_edge(other, number, link=link)
+    linked = _linked(judge, ordered)
     found = []
     for members in nx.connected_components(linked):
         chosen = tuple(ordered[number] for number in sorted(members))
@@ -121,6 +118,27 @@ def find_stories(accounts: Sequence[StoryAccount], parts: Iterable[StoryPart]) -
         if len(story.teams) > 1 or len(story.accounts) > 1:
             found.append(story)
     return tuple(sorted(found, key=lambda story: (-story.parts[0].at, story.parts[0].incident_id)))
+
+
+def _linked(judge: "_Judge", ordered: Sequence[StoryPart]) -> nx.Graph:
+    """Return which parts belong together, by their numbers: each with those of the hour before it.
+
+    Parts that belong together already by others are not compared again, so a storm costs little.
+    """
+    linked: nx.Graph = nx.Graph()
+    together = nx.utils.UnionFind()
+    earlier: dict[ServiceKey, deque[int]] = {part.service: deque(maxlen=MAX_OF_A_SERVICE) for part in ordered}
+    for number, part in enumerate(ordered):
+        for service in judge.related(part.service, earlier.keys()):
+            for other in earlier[service]:
+                if ordered[other].at < part.at - AFTER_CHANGE or together[other] == together[number]:
+                    continue
+                link = judge.link(ordered[other], part)
+                if link is not None:
+                    linked.add_edge(other, number, link=link)
+                    together.union(other, number)
+        earlier[part.service].append(number)
+    return linked
 
 
 class _Judge:
@@ -142,12 +160,27 @@ class _Judge:
             for at, summary, ids in account.changes
         )
         self._change_times = [at for at, _, _ in self._changes]
+        self._related: dict[ServiceKey, tuple[ServiceKey, ...]] = {}
+
+    def related(self, key: ServiceKey, others: Collection[ServiceKey]) -> tuple[ServiceKey, ...]:
+        """Return which of the other services may have a link with this one. `others` are always the same."""
+        if key not in self._related:
+            self._related[key] = tuple(sorted(other for other in others if self._may_link(key, other)))
+        return self._related[key]
+
+    def _may_link(self, left: ServiceKey, right: ServiceKey) -> bool:
+        above_left, above_right, both = self._up(left), self._up(right), frozenset((left, right))
+        return left != right and (
+            left in above_right
+            or right in above_left
+            or not above_left.isdisjoint(above_right)
+            or both in self._pairs
+            or any(both <= keys for _, _, keys in self._changes)
+        )
 
     def link(self, first: StoryPart, second: StoryPart) -> StoryLink | None:
         """Return why they belong together: the strongest reason; None if they don't."""
         left, right = first.service, second.service
-        if left == right:
-            return None
         pair, apart = (min(left, right), max(left, right)), second.at - first.at
         if apart <= TOGETHER and (left in self._up(right) or right in self._up(left)):
             return StoryLink(Reason.DEPENDS, pair, self.name(left if left in self._up(right) else right))

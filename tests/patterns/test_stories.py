@@ -78,6 +78,15 @@ def test_a_change_that_touched_both_joins_them() -> None:
     assert stories(replace(account(past), changes=((change[0], "Other", ("PWEB",)),))) == ()
 
 
+def test_in_a_storm_all_incidents_are_one_story_with_its_reason() -> None:
+    past = PastWriter()
+    for number in range(200):
+        past.add(1000 + number / 10, 60, by="PADA", service=("PWEB", "PPAY")[number % 2])
+    [story] = stories(account(past, "con_a", ("DB", "WEB"), ("DB", "PAY")))
+    assert len(story.parts) == 200
+    assert {(link.reason, link.what) for link in story.links} == {(Reason.COMMON_UPSTREAM, "DB")}
+
+
 def _two_accounts(seed: int, *, together: bool) -> tuple[Story, ...]:
     """Ten incidents in each of two accounts; the second's follow the first's within minutes, or not."""
     rng = random.Random(seed)  # noqa: S311 - a test repeats it
