@@ -1,10 +1,23 @@
 """Workers and replayers for a busy machine, by the SDK's plugins: what a client carries, its workers have."""
 
+from datetime import timedelta
 from typing import Any
 
+from temporalio.client import (
+    CreateScheduleInput,
+    DeleteScheduleInput,
+    DescribeScheduleInput,
+    Interceptor,
+    OutboundInterceptor,
+    ScheduleDescription,
+    ScheduleHandle,
+    UpdateScheduleInput,
+)
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from tests.support.patience import STORY
 
 
 class PatientWorkflows(SimplePlugin):
@@ -13,13 +26,42 @@ class PatientWorkflows(SimplePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__("tests.patient_workflows", workflow_runner=_validated_once)
+        super().__init__(
+            "tests.patient_workflows", workflow_runner=_validated_once, interceptors=[_PatientCalls()]
+        )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         return super().configure_worker({**config, "debug_mode": True})
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         return super().configure_replayer({**config, "debug_mode": True})
+
+
+class _PatientCalls(Interceptor):
+    """The SDK ends a call after thirty seconds. On a busy machine, what a schedule asks of the server, a
+    workflow of its own, has once taken longer.
+    """
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _PatientOutbound(next)
+
+
+class _PatientOutbound(OutboundInterceptor):
+    async def create_schedule(self, input: CreateScheduleInput) -> ScheduleHandle:
+        input.rpc_timeout = _PATIENCE
+        return await super().create_schedule(input)
+
+    async def describe_schedule(self, input: DescribeScheduleInput) -> ScheduleDescription:
+        input.rpc_timeout = _PATIENCE
+        return await super().describe_schedule(input)
+
+    async def update_schedule(self, input: UpdateScheduleInput) -> None:
+        input.rpc_timeout = _PATIENCE
+        await super().update_schedule(input)
+
+    async def delete_schedule(self, input: DeleteScheduleInput) -> None:
+        input.rpc_timeout = _PATIENCE
+        await super().delete_schedule(input)
 
 
 class _SandboxValidatedOnce(SandboxedWorkflowRunner):
@@ -34,6 +76,7 @@ class _SandboxValidatedOnce(SandboxedWorkflowRunner):
 
 
 _VALIDATED: set[type] = set()
+_PATIENCE = timedelta(seconds=STORY)
 
 
 def _validated_once(chosen: WorkflowRunner | None) -> WorkflowRunner:
