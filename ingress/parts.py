@@ -182,7 +182,7 @@ class Ingress:
         subscriber = Subscriber(database, keyring, services.pagerduty_clients, self.directory, public)
         self.webhooks = WebhookEndpoints(database, keyring, self.directory, subscriber, public)
         self.webhook_test_deps = WebhookTestDeps(
-            database, keyring, self.directory, subscriber, temporal, public
+            database, keyring, self.directory, subscriber, temporal, self.task_queues, public
         )
         self.webhook_tests = WebhookTestEndpoints(self.webhook_test_deps)
         self.webhook_sweeper = WebhookSweeper(database, subscriber, temporal)

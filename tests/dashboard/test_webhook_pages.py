@@ -104,7 +104,7 @@ async def test_a_test_from_end_to_end_says_that_it_runs(
         await visit.sign_in(key, f"/dashboard/webhooks/{webhook}")
         # An answer that keeps the page, as long as the real one is awaited.
         await visit.page.route("**/test", lambda route: route.fulfill(status=204))
-        running = visit.page.get_by_text("Testing: nine steps")
+        running = visit.page.get_by_text("Testing step by step")
         await expect(running).to_be_hidden()
         await visit.page.get_by_role("button", name="Test it from end to end").click()
         await expect(running).to_be_visible()

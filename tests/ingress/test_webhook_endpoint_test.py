@@ -1,5 +1,7 @@
 """The test of a webhook: its whole way walked, each step told, nothing left behind."""
 
+import html
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from temporalio.client import Client, WorkflowExecutionStatus
 
@@ -25,7 +27,10 @@ from calmo_pagerduty.webhooks import (
     evidence_store as webhook_evidence,
     management_store as webhook_management,
 )
+from calmo_pagerduty.webhooks.delivery_steps import TITLE_OF_STEP, DeliveryStep
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
+from ingress.webhooks.check_endpoints import WebhookTestEndpoints
 from ingress.webhooks.end_to_end_check import WebhookEndToEndTest, WebhookTestStep
 from ingress.webhooks.tls_probe import HostPort, NotDeliverable, check_tls
 from pagerduty_simulator.rest.serving import running_server
@@ -36,9 +41,7 @@ from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.webhook_service import WebhookService, running_webhook_service
 
-WHOLE_WAY = [
-    "address", "tls", "delivery", "inbox", "workflow", "issue", "resolution", "cleaning", "ping",
-]  # fmt: skip
+WHOLE_WAY = list(DeliveryStep)
 LEFT = (tables.issues, tables.timeline, tables.issue_changes, tables.deliveries, tables.delivery_bodies)
 
 
@@ -173,11 +176,51 @@ async def test_another_service_at_the_address_is_recognised(
     assert nothing_is_left(service)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "status", "step"),
+    [("missing", 401, "signature"), ("dead_letter", 202, "parsing"), ("skipped_paused", 202, "inbox")],
+)
+async def test_the_verdict_names_the_very_step_and_those_before_it_passed(
+    service: WebhookService, verdict: str, status: int, step: str
+) -> None:
+    made = await service.make(secret=SECRET.decode())
+    async with a_stranger(JSONResponse({"verdict": verdict}, status)) as url:
+        steps = await walk(service, made["id"], public_address=url)
+    *passed, failed, _cleaning = steps
+    assert (failed.name, failed.ok) == (step, False) and verdict in failed.words and failed.advice
+    assert [found.name for found in (*passed, failed)] == WHOLE_WAY[: len(passed) + 1]
+    assert all(found.ok is not False for found in passed)
+
+
+async def test_the_dashboard_shows_each_step_and_where_the_walk_stops(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    http, origin = service.http, {"Origin": service.url}
+    key = service.tools.headers["Authorization"].removeprefix("Bearer ")
+    await http.post("/dashboard/sign-in/key", data={"key": key}, headers=origin)
+    page = f"/dashboard/webhooks/{webhook_handle(made['id'])}"
+    token = re.search(r'name="csrf" value="([0-9a-f]+)"', (await http.get(page)).text)
+    assert token is not None
+
+    async def tested() -> str:
+        answer = await http.post(f"{page}/test", data={"csrf": token[1]}, headers=origin)
+        return html.unescape(answer.text)
+
+    shown = await tested()
+    assert "It works from end to end" in shown and "not reached" not in shown
+    assert all(f"<b>{title}</b>" in shown for title in TITLE_OF_STEP.values())
+    async with a_stranger(JSONResponse({"verdict": "missing"}, 401)) as elsewhere:
+        service.ingress.webhook_tests = WebhookTestEndpoints(replace(service.means, public_address=elsewhere))
+        shown = await tested()
+    assert "It stops at “Signature checked”" in shown and "X-PagerDuty-Signature did not arrive" in shown
+    assert shown.count("not reached") == len(DeliveryStep) - WHOLE_WAY.index(DeliveryStep.PARSING) - 1
+
+
 async def test_without_a_worker_the_walk_says_so_and_leaves_nothing(parts: Parts) -> None:
     async with running_webhook_service(parts, working=False) as service:
         made = await service.make(secret=SECRET.decode())
-        steps = {step.name: step for step in await walk(service, made["id"], step_seconds=1.5)}
+        steps = {str(step.name): step for step in await walk(service, made["id"], step_seconds=1.5)}
         assert steps["workflow"].ok and steps["issue"].ok is False
+        assert "none polls the task queue" in steps["issue"].words
         assert "worker" in (steps["issue"].advice or "")
         assert steps["cleaning"].ok and nothing_is_left(service)
 

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from calmo_pagerduty.access.permissions import WEBHOOKS_READ, WEBHOOKS_WRITE
+from calmo_pagerduty.webhooks.delivery_steps import TITLE_OF_STEP, DeliveryStep
 from ingress.api.endpoints import NoInput
 from ingress.api.models import NoBody
 from ingress.dashboard.page import Action, Ask, Content, Page, PageAtOnce
@@ -11,12 +12,21 @@ from ingress.webhooks.models import SampleBody
 
 
 async def test(ask: Ask) -> PageAtOnce:
-    """POST /dashboard/webhooks/{id}/test: nine steps, in at most half a minute. Raises WebhookConflict."""
+    """POST /dashboard/webhooks/{id}/test: all steps, in about half a minute. Raises WebhookConflict."""
     webhook = await ask.ingress.webhooks.show(ask.request, ask.caller, NoInput())
     result = await ask.ingress.webhook_tests.test(ask.request, ask.caller, NoBody())
     # A stream is only answered to a client that asks for one, and a form does not.
     assert not isinstance(result, Response)
-    values = {"webhook": webhook, "result": result, "address": f"{HERE}/{webhook.id}"}
+    told = {step.name: step for step in result.steps}
+    values = {
+        "webhook": webhook,
+        "result": result,
+        # Every step is shown, also those that the delivery did not come to.
+        "steps": [(TITLE_OF_STEP[name], told.get(name)) for name in DeliveryStep],
+        "stopped": next((step for step in result.steps if step.ok is False), None),
+        "titles": TITLE_OF_STEP,
+        "address": f"{HERE}/{webhook.id}",
+    }
     return PageAtOnce(TESTED, Content(values, title=f"Test of {webhook.name or webhook.id}"))
 
 
