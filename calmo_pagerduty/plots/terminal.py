@@ -146,9 +146,18 @@ def steps_text(
             (_name(curve.name), Fragment(text, FILL_STYLES[curve.fill].terminal_style), Fragment(last))
         )
     for marker in markers:
-        column = _column(marker.x, top, columns)
-        lines.append((Fragment(" " * (NAME + column) + f"┆ {single_line(marker.text, 60)}", "dim"),))
+        lines.append(
+            (Fragment(" " * NAME + _marked(marker, _column(marker.x, top, columns), columns), "dim"),)
+        )
     return lines
+
+
+def _marked(marker: Marker, column: int, columns: int) -> str:
+    """Return the mark with its text behind it, or in front of it where the line would become too long."""
+    text = single_line(marker.text, 60)
+    if column + len(text) + 2 <= columns or column < len(text) + 1:
+        return " " * column + f"┆ {text}"
+    return f"{text} ┆".rjust(column + 1)
 
 
 def _columns(width: int, notes: int) -> int:

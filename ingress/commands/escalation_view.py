@@ -138,7 +138,8 @@ def _print_policy(console: Console, policy: Json) -> None:
     curves, markers = [], []
     for level in policy["levels"]:
         points = [(0.0, 1.0), *((x, y) for x, y in level["curve"])] if level["curve"] else []
-        name = f"level {level['level']}, n = {level['assignments']}"
+        star = "" if level["borrowed_from"] is None else "*"
+        name = f"level {level['level']}{star}, n = {level['assignments']}"
         curves.append(StepCurve(name, tuple(points), (), fill_of_level(level["level"])))
         markers.append(Marker(float(level["delay_minutes"]), f"level {level['level']} moves on"))
     title = f"{policy['name']}: still unanswered"
@@ -149,11 +150,13 @@ def _print_policy(console: Console, policy: Json) -> None:
     else:
         bound = "at most " if policy["is_upper_bound"] else ""
         console.print(
-            f"  {policy['incidents']} incidents; expected {bound}{expected['mean_minutes']:.1f} min to an"
-            " answer,"
+            f"  If none resolves by itself: {bound}{expected['mean_minutes']:.1f} min to an answer,"
             f" {bound}{expected['missed']:.1%} missed, {expected['second_level_pages']:.2f} level-2 pages"
-            " each"
+            f" each. Of {policy['incidents']} incidents {policy['escalated']} were escalated."
         )
+    for source in dict.fromkeys(level["borrowed_from"] for level in policy["levels"]):
+        if source is not None:
+            console.print(Text(f"  * too few answers of its own, so the curve is of {source}", style="dim"))
     for level in policy["levels"]:
         console.print(_advice_text(level))
     _print_parts(console, "Where the time to acknowledge went", policy["time_to_acknowledge"])

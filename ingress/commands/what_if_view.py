@@ -97,10 +97,19 @@ def comparison_parts(result: Json, width: int) -> Iterator[RenderableType]:
     for row in result["on_call_while_away"] or ():
         hours = _arrow(row["before_hours"], row["after_hours"])
         yield Text(f"! {row['name']} is on call while away by the calendar: {hours} h", style="yellow")
+    names = {schedule["id"]: schedule["name"] for schedule in result["schedules"]}
     for draft in result["drafts"]:
-        yield Text(f"Draft ({draft.get('tool') or draft.get('operation')}): --json shows it", style="dim")
+        yield Text(_draft_line(draft, names), style="dim")
     yield Text()
     yield _summary(result)
+
+
+def _draft_line(draft: Json, names: dict[str, str]) -> str:
+    """Return which call the change needs, on what and when: its arguments are in the JSON."""
+    schedule_id = draft.get("arguments", {}).get("schedule_id")
+    target = f" of {names.get(schedule_id, schedule_id)}" if schedule_id else ""
+    when = f", to be made at {draft['apply_at']}" if draft.get("apply_at") else ""
+    return f"Draft: {draft.get('tool') or draft.get('operation')}{target}{when}; --json shows it whole"
 
 
 def optimisation_parts(result: Json, width: int) -> Iterator[RenderableType]:
@@ -114,7 +123,7 @@ def optimisation_parts(result: Json, width: int) -> Iterator[RenderableType]:
     table = empty_table("Plan", "Unfairness h", "Of the possible", "Shifts changed", "Broken wishes", "Exact")
     table.add_row(
         Text("present"),
-        cell_text(result["present"]["unfairness"]),
+        Text(_number(result["present"]["unfairness"])),
         Text(""),
         Text("0"),
         *_wishes(result["present"]),
@@ -198,7 +207,7 @@ def _summary(result: Json) -> Text:
 
 def _plan_cells(plan: Json) -> tuple[Text, ...]:
     return (
-        cell_text(plan["unfairness"]),
+        Text(_number(plan["unfairness"])),
         Text(_percent(plan["share_of_possible"])),
         cell_text(plan["shifts_changed"]),
         *_wishes(plan),

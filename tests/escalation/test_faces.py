@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.escalation import lint, response_analysis
 from calmo_pagerduty.escalation.privacy import SOMEBODY
 from calmo_pagerduty.findings.codec import result_document
 from calmo_pagerduty.snapshots.model import AccountSnapshot, ContactKind
@@ -131,15 +132,23 @@ async def test_the_response_can_be_limited_to_a_policy(doorway: Doorway, databas
 
 
 def test_the_terminal_says_everything_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    from calmo_pagerduty.escalation import lint, response_analysis
-
     escalation_view.print_lint(result_document(lint.analyse(world(), MONDAY)), None)
     escalation_view.print_response(result_document(response_analysis.analyse(busy_account(400), MONDAY)))
     told = capsys.readouterr().out
     assert "never paged there" in told
     assert "Advice: level 1 moves on after" in told
     assert "Where the time to acknowledge went" in told
+    assert "If none resolves by itself: 12.0 min to an answer" in told
     assert "\x1b" not in told
+
+
+def test_the_terminal_marks_a_curve_that_is_of_other_policies(capsys: pytest.CaptureFixture[str]) -> None:
+    document = result_document(response_analysis.analyse(busy_account(400), MONDAY))
+    document["metrics"]["policies"][0]["levels"][1]["borrowed_from"] = "levels 2 and up of all policies"
+    escalation_view.print_response(document)
+    told = capsys.readouterr().out
+    assert "level 2*, n = 127 " in told
+    assert "* too few answers of its own, so the curve is of levels 2 and up of all policies" in told
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from calmo_pagerduty.kernel.intervals import Span
-from calmo_pagerduty.plots.model import Bar, Fill, Lane, Row
+from calmo_pagerduty.plots.model import Bar, Fill, Lane, Marker, Row, StepCurve
 from calmo_pagerduty.plots.terminal import dots_text, lanes_text, pairs_text, plain, stacks_text, steps_text
 from tests.support.plot_examples import CURVES, DAY, DOTS, LANES, LONDON, MARKERS, PAIRS, STACKS, START, WEEK
 
@@ -37,6 +37,14 @@ def test_a_gap_all_week_is_hatched_and_says_so() -> None:
     lane = Lane("Empty", (), (Bar(WEEK, Fill.GAP),))
     row = plain(lanes_text("t", WEEK, LONDON, [lane], 100)).splitlines()[3]
     assert "╳ nobody ╳" in row
+
+
+def test_a_mark_near_the_right_edge_has_its_text_before_it() -> None:
+    marker = Marker(15.0, "level 1 moves on")
+    curve = StepCurve("level 1", ((0.0, 1.0), (15.0, 0.5)))
+    line = plain(steps_text("Unanswered", "min", [curve], [marker], 80)).splitlines()[-1]
+    assert line.endswith("level 1 moves on ┆")
+    assert len(line) <= 80
 
 
 def test_an_unknown_value_is_called_insufficient_data() -> None:

@@ -286,7 +286,8 @@ def _unanswered(row: JsonObject) -> str:
         return UNKNOWN
     interval = row["interval"]
     between = "" if interval is None else f" ({100 * interval[0]:.0f} to {100 * interval[1]:.0f} %)"
-    return f"{100 * share:.0f} %{between}"
+    whose = "" if row["borrowed_from"] is None else f", by {row['borrowed_from']}"
+    return f"{100 * share:.0f} %{between}{whose}"
 
 
 def _advice(advice: JsonObject) -> str:
