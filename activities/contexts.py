@@ -50,16 +50,18 @@ class ContextToRequest(FrozenModel):
 class ContextRequestActivities:
     """Starts contexts, or adds a reason to a context that is being gathered."""
 
-    def __init__(self, temporal: TemporalHandle, task_queue: str) -> None:
+    def __init__(self, temporal: TemporalHandle, task_queue: str, public_address: str) -> None:
         self._temporal = temporal
         self._task_queue = task_queue
+        self._public_address = public_address
 
     @activity.defn(name="want_context")
     async def request_context(self, order: ContextToRequest) -> None:
         """Signal the context's workflow, and start it if needed. A repeated reason changes nothing. Raises
         RPCError.
         """
-        await ContextClient(self._temporal.client, self._task_queue).start(order.ref, order.reason)
+        contexts = ContextClient(self._temporal.client, self._task_queue, self._public_address)
+        await contexts.start(order.ref, order.reason)
 
 
 class ContextActivities:

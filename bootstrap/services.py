@@ -151,7 +151,7 @@ class Services:
 
     @cached_property
     def context_request_activities(self) -> ContextRequestActivities:
-        return ContextRequestActivities(self.temporal, self.settings.task_queue)
+        return ContextRequestActivities(self.temporal, self.settings.task_queue, self.settings.public_address)
 
     @cached_property
     def account_backfill_service(self) -> AccountBackfillService:

@@ -195,12 +195,14 @@ class Ingress:
             settings.complete_after,
             settings.continue_as_new_after,
             settings.gather_context,
+            settings.public_address,
         )
 
     @cached_property
     def links(self) -> Links:
         namespace = temporal_client.connection_options().get("namespace", "default")
-        return Links(self.services.settings.temporal_ui_url, namespace)
+        settings = self.services.settings
+        return Links(settings.temporal_ui_url, namespace, settings.public_address)
 
     def _leads(self) -> bool:
         return self.forwarder.leading

@@ -73,6 +73,8 @@ class IncidentStart(FrozenModel):
     gathers_context: bool = False
     #: When the next response target becomes near or missed, in UTC; None if there is none.
     due: datetime | None = None
+    #: The ingress's address for people, for links in the workflow's details.
+    public_address: str | None = None
 
 
 class ActionToAccept(FrozenModel):
@@ -98,6 +100,7 @@ class IncidentWorkflow:
     @workflow.init
     def __init__(self, start: IncidentStart) -> None:
         self._ref = start.ref
+        self._public_address = start.public_address
         self._policy = LifecyclePolicy(
             complete_after=start.complete_after,
             severities=start.severities,
@@ -199,7 +202,7 @@ class IncidentWorkflow:
         self._describe()
 
     def _describe(self) -> None:
-        workflow.set_current_details(operator_summary(self._ref, self._state))
+        workflow.set_current_details(operator_summary(self._ref, self._state, self._public_address))
 
     def _decide(self, batch: tuple[EventFacts, ...]) -> Decision:
         """Decide on the batch. If that fails, decide on each event alone, so that none blocks the others."""

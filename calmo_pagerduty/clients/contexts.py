@@ -29,6 +29,7 @@ from calmo_pagerduty.contexts.runs import (
     RunProgress,
     context_workflow_id,
 )
+from calmo_pagerduty.incidents.operator_links import operator_links
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 POLL_SECONDS = 0.5
@@ -84,9 +85,11 @@ class ContextRun:
 class ContextClient:
     """Starts and watches context runs. Its methods raise RPCError if Temporal can't be reached."""
 
-    def __init__(self, client: Client, task_queue: str) -> None:
+    def __init__(self, client: Client, task_queue: str, public_address: str | None = None) -> None:
+        """`public_address` is the ingress's, for links from the Temporal UI to the incident."""
         self._client = client
         self._task_queue = task_queue
+        self._public_address = public_address
 
     async def start(self, ref: IncidentRef, reason: str, debounce: timedelta = DEBOUNCE) -> ContextRun:
         """Start gathering the context. A run in progress gets `reason` as another reason."""
@@ -99,6 +102,7 @@ class ContextClient:
             start_signal_args=[reason],
             result_type=ContextOutcome,
             static_summary=f"Context of PagerDuty incident {ref.incident_id}",
+            static_details=operator_links(self._public_address, ref) if self._public_address else None,
             priority=CONTEXT_PRIORITY,
         )
         return ContextRun(handle)

@@ -70,9 +70,10 @@ class ReadinessModel(Model):
 
 
 class Links:
-    """Addresses in the Temporal UI."""
+    """Addresses in the Temporal UI, and the ingress's own, which links from there lead back to."""
 
-    def __init__(self, temporal_ui_url: str, namespace: str) -> None:
+    def __init__(self, temporal_ui_url: str, namespace: str, public_address: str) -> None:
+        self.public_address = public_address
         self._workflows = f"{temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows"
 
     def workflow(self, workflow_id: str) -> str:

@@ -266,7 +266,7 @@ class ContextEndpoints:
 
     async def _request_context(self, requested: RequestedContext, reason: str) -> GatherModel:
         ref, workflow_id = requested.ref, names.context_id(requested.ref)
-        await request_gathering(self._temporal, self._task_queue, ref, reason)
+        await request_gathering(self._temporal, self._task_queue, self._links.public_address, ref, reason)
         return GatherModel(
             issue_id=ref.issue_id,
             incident_id=ref.incident_id,

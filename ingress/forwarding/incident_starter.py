@@ -12,6 +12,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.lifecycle import IncidentState, Publish
+from calmo_pagerduty.incidents.operator_links import operator_links
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.webhooks.synthetic_incidents import is_synthetic
 from workflows import names
@@ -31,6 +32,8 @@ class IncidentRun:
     task_queue: str
     task_timeout: timedelta
     summary: str
+    #: Links back from the Temporal UI, as Markdown.
+    details: str
     search_attributes: TypedSearchAttributes
 
 
@@ -42,6 +45,8 @@ class IncidentStarter:
     complete_after: timedelta
     continue_as_new_after: int
     gathers_context: bool = False
+    #: The ingress's address for people.
+    public_address: str = ""
 
     def run(
         self,
@@ -64,6 +69,7 @@ class IncidentStarter:
             state=state,
             complete_after=self.complete_after,
             continue_as_new_after=self.continue_as_new_after,
+            public_address=self.public_address,
             gathers_context=self.gathers_context and not is_synthetic(ref),
         )
         return IncidentRun(
@@ -72,6 +78,7 @@ class IncidentStarter:
             task_queue=self.task_queue,
             task_timeout=WORKFLOW_TASK_TIMEOUT,
             summary=f"PagerDuty incident {ref.incident_id} of {scope}",
+            details=operator_links(self.public_address, ref),
             search_attributes=TypedSearchAttributes(
                 [
                     SearchAttributePair(names.INCIDENT_ID, ref.incident_id),

@@ -76,8 +76,9 @@ class SignalSender:
         request.input.payloads.extend(await encode([run.start]))
         raw = RawValue(Payload(metadata=_JSON, data=signal))
         request.signal_input.payloads.extend(await encode([raw]))
-        summary = await encode([run.summary])
-        request.user_metadata.summary.CopyFrom(summary[0])
+        summary, details = await encode([run.summary, run.details])
+        request.user_metadata.summary.CopyFrom(summary)
+        request.user_metadata.details.CopyFrom(details)
         encode_search_attributes(run.search_attributes, request.search_attributes)
         return request
 

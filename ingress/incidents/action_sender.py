@@ -124,6 +124,7 @@ class ActionSender:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             task_timeout=run.task_timeout,
             static_summary=run.summary,
+            static_details=run.details,
             search_attributes=run.search_attributes,
         )
 

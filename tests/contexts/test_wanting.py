@@ -115,7 +115,7 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
     nobody = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True, data_converter=DATA_CONVERTER)
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, ContextRequestActivities(TemporalHandle(nobody), runs.task_queue)):
+    async with a_worker(runs, ContextRequestActivities(TemporalHandle(nobody), runs.task_queue, "")):
         await runs.until_saved(ref, 1)
         await runs.deliver(ref, facts(EventType.ACKNOWLEDGED))
         await runs.until_saved(ref, 2)

@@ -91,6 +91,19 @@ async def test_a_link_with_an_incident_s_id_leads_to_its_issue(site: DashboardSi
     assert (await reader.get(f"/dashboard/incidents/{incident}")).status_code == 404
 
 
+async def test_links_from_the_temporal_ui_lead_to_the_issue_and_to_the_incident_at_pagerduty(
+    site: DashboardSite,
+) -> None:
+    webhook, there = site.webhook(), "https://acme.pagerduty.com/incidents/Q1"
+    session = await site.session(site.a_key())
+    for title, url, status in (("Told", there, 303), ("Not told", "https://elsewhere.example/", 404)):
+        incident = await site.an_issue(webhook, title, 2, html_url=url)
+        issue = (await session.get(f"/dashboard/incidents/{incident}")).headers["location"]
+        answer = await session.get(f"{issue}/pagerduty")
+        assert answer.status_code == status
+        assert answer.headers.get("location") == (there if status == 303 else None)
+
+
 async def test_who_may_not_act_reads_which_rule_says_no(site: DashboardSite, issue: str) -> None:
     reader = await site.session(site.a_key("issues:read"))
     page = (await reader.get(f"/dashboard/issues/{issue}")).text
@@ -110,7 +123,7 @@ async def test_a_foreign_issue_its_picture_and_its_forms_are_not_there(
     site: DashboardSite, issue: str
 ) -> None:
     stranger = await site.session(site.a_key(scopes=("organization:other",)))
-    for path in ("", "/dependencies.svg", "/context.md", "/act/resolve"):
+    for path in ("", "/pagerduty", "/dependencies.svg", "/context.md", "/act/resolve"):
         assert (await stranger.get(f"/dashboard/issues/{issue}{path}")).status_code == 404, path
     answer = await stranger.post(f"/dashboard/issues/{issue}/act/acknowledge")
     assert answer.status_code == 404

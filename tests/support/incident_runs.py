@@ -34,6 +34,7 @@ from tests.support.eventually import eventually
 from tests.support.patience import EVENTUALLY
 from workflows.incident import IncidentWorkflow
 
+PUBLIC = "https://calmo.example"
 SCOPE = Scope.parse("organization:acme")
 
 _attempts = itertools.count()
@@ -95,7 +96,9 @@ class IncidentRuns:
 
     @property
     def sender(self) -> SignalSender:
-        starter = IncidentStarter(self.task_queue, self.complete_after, self.continue_as_new_after)
+        starter = IncidentStarter(
+            self.task_queue, self.complete_after, self.continue_as_new_after, public_address=PUBLIC
+        )
         return SignalSender(self.client, starter)
 
     async def deliver(self, ref: IncidentRef, *events: EventFacts) -> None:

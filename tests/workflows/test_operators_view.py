@@ -1,5 +1,6 @@
 """What operators see in the Temporal UI: search attributes, summary, current details, queries."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKe
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.lifecycle import IncidentState, RememberedEvent
+from calmo_pagerduty.incidents.operator_links import issue_address, operator_links
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.processes import free_port
@@ -18,7 +20,7 @@ from calmo_pagerduty.temporal.client import MissingSearchAttributes, ensure_sear
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from tests.support.builders import NOON, an_event, facts, minutes
 from tests.support.eventually import eventually
-from tests.support.incident_runs import IncidentRuns
+from tests.support.incident_runs import PUBLIC, IncidentRuns
 from workflows import names
 
 TRIGGERED = facts(
@@ -116,6 +118,13 @@ async def test_an_incidents_workflow_id_can_be_guessed_and_its_summary_names_it(
         description = await runs.handle(ref).describe()
     assert description.id == f"pd-incident:{ref.incident_id}:{ref.connection_id}"
     assert await description.static_summary() == f"PagerDuty incident {ref.incident_id} of organization:acme"
+    assert await description.static_details() == operator_links(PUBLIC, ref)
+
+
+def test_the_links_back_hold_the_issues_id_and_nothing_of_the_account() -> None:
+    ref = IncidentRef(connection_id="con_1", incident_id="Q1ABC")
+    issue = f"{PUBLIC}/dashboard/issues/{ref.issue_id}"
+    assert re.findall(r"\((.*?)\)", operator_links(PUBLIC, ref)) == [issue, f"{issue}/pagerduty"]
 
 
 async def test_the_details_say_where_the_incident_stands_and_what_it_waits_for(runs: IncidentRuns) -> None:
@@ -144,6 +153,8 @@ async def test_the_details_are_there_after_continue_as_new(runs: IncidentRuns) -
         await eventually(lambda: runs.handle(ref).describe(), lambda found: found.run_id != first)
         assert "is **triggered**" in await details_of(runs, ref)
         assert (await searchable(runs, ref))["PdStatus"] == "triggered"
+        # Temporal shows what a run was started with for that run only.
+        assert f"({issue_address(PUBLIC, ref)})" in await details_of(runs, ref)
 
 
 async def test_steps_and_timers_are_named(runs: IncidentRuns) -> None:

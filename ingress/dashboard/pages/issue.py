@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import RedirectResponse
+
 from calmo_pagerduty.access.permissions import DELIVERIES_READ, ISSUES_READ, TOOLS_READ
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
@@ -89,6 +91,17 @@ async def show(ask: Ask) -> Content:
         assessment_tables(assessment) | ({} if deliveries is None else {"deliveries": deliveries}),
         title=f"#{shown.number} {shown.title}" if shown.number is not None else shown.title,
     )
+
+
+async def go_to_pagerduty(ask: Ask) -> Content:
+    """GET /dashboard/issues/{id}/pagerduty: the incident at PagerDuty, for links from the Temporal UI.
+
+    Raises ResourceNotFound, also if no event has told the address yet.
+    """
+    shown = await ask.ingress.issues.show(ask.request, ask.caller, NoInput())
+    if shown.url is None:
+        raise ResourceNotFound("PagerDuty has not told the address of this incident")
+    return Content(file=RedirectResponse(shown.url, 303))
 
 
 async def show_picture(ask: Ask) -> Content:
@@ -250,6 +263,7 @@ async def _lists(
 
 PAGES = (
     Page("/issues/{id}", "Issue", ISSUES_READ, show, "issue"),
+    Page("/issues/{id}/pagerduty", "The incident at PagerDuty", ISSUES_READ, go_to_pagerduty, "issue"),
     Page("/issues/{id}/dependencies.svg", "Dependencies", ISSUES_READ, show_picture, "issue"),
     Page("/issues/{id}/context.md", "Context", ISSUES_READ, show_context, "issue"),
     Page("/issues/{id}/act/{action}", "Act on an issue", ISSUES_READ, show_form, "issue_form"),
