@@ -19,7 +19,7 @@ from bench.parts import connect, make_folder, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
-from bootstrap.store import open_database, open_store
+from bootstrap.store import open_store
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.transactions import Transaction
@@ -100,8 +100,8 @@ class ProductSide:
 
     def pace_account(self, connection_id: str, requests_per_minute: int | None) -> None:
         """Set how many requests a connection may make in a minute; None is the product's default."""
-        with open_database(self._settings) as database:
-            database.write_blocking(
+        with open_store(self._settings) as store:
+            store.database.write_blocking(
                 lambda tx: connections.update_connection(
                     tx, connection_id, requests_per_minute=requests_per_minute
                 )
@@ -152,9 +152,9 @@ class ProductSide:
 
     def make_api_key(self) -> str:
         """Insert an API key that reads issues, and return it."""
-        with open_database(self._settings) as database:
+        with open_store(self._settings) as store:
             now = datetime.now(UTC)
-            return database.write_blocking(
+            return store.database.write_blocking(
                 lambda tx: api_keys.insert_key(tx, "bench", ["issues:read"], None, now)
             )
 

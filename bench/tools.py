@@ -18,7 +18,7 @@ from bench.figures import Figure, Figures, median_of
 from bench.product import ProductSide, running_product
 from bench.progress import print_progress
 from bench.sizes import Sizes
-from bootstrap.store import open_database
+from bootstrap.store import open_store
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
@@ -123,8 +123,10 @@ async def _first(http: AsyncClient, path: str, name: str) -> str:
 def _make_key(data_dir: Path) -> str:
     """Create an API key with all permissions."""
     now = datetime.now(UTC)
-    with open_database(Settings(data_dir=data_dir)) as database:
-        return database.write_blocking(lambda t: api_keys.insert_key(t, "bench", ALL_PERMISSIONS, None, now))
+    with open_store(Settings(data_dir=data_dir)) as store:
+        return store.database.write_blocking(
+            lambda t: api_keys.insert_key(t, "bench", ALL_PERMISSIONS, None, now)
+        )
 
 
 def _channels(

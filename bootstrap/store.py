@@ -19,20 +19,14 @@ class OpenStore:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """Open and migrate the database, and close it at the end. Raises StoreUnavailable."""
-    with closing(Database(settings.database)) as database:
-        database.migrate()
-        yield database
-
-
-@contextmanager
 def open_store(settings: Settings) -> Iterator[OpenStore]:
-    """Open the database like `open_database`, and the master keys, which the first run creates.
+    """Open and migrate the database, and the master keys, which the first run creates. Close it at the end.
 
     Raises StoreUnavailable, KeyProblem if master keys are missing or don't belong to the database.
     """
-    with open_database(settings) as database:
+    with closing(Database(settings.database)) as database:
+        database.migrate()
         keyring = settings.keyring()
         database.write_blocking(keyring.check)
+        database.sign_audit_with(keyring.audit_keys)
         yield OpenStore(settings, database, keyring)

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.access.audit_links import GENESIS, row_fault
+from calmo_pagerduty.access.audit_signed_rows import SignedRows
 from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring, segment_cell
 from calmo_pagerduty.db.tables import audit, audit_segments
 from calmo_pagerduty.db.transactions import Transaction
@@ -34,12 +35,17 @@ class AuditIsBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SealedPart:
-    """What segments say of the rows that were cut: their number, the hashes at their seams, and a fault."""
+    """What segments say of the rows that were cut: their number, the hashes at their seams, and a fault.
+
+    `signed_since` and `last_at` are the times (UTC) of the first signed row and of the last row.
+    """
 
     rows: int
     head: str
     heads: frozenset[str]
     broken: str | None = None
+    signed_since: datetime | None = None
+    last_at: datetime | None = None
 
 
 def seal_segment(tx: Transaction, keyring: Keyring, older_than: datetime, now: datetime) -> int:
@@ -53,6 +59,8 @@ def seal_segment(tx: Transaction, keyring: Keyring, older_than: datetime, now: d
         return 0
     last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.last_seq, last.last_hash) if last else (0, GENESIS)
+    signed = SignedRows(keyring.audit_keys, *((last.signed_since, last.last_at) if last else ()))
+    _check_rows(rows, seq, previous, signed)
     values = {
         "first_seq": seq + 1,
         "last_seq": rows[-1].seq,
@@ -60,18 +68,23 @@ def seal_segment(tx: Transaction, keyring: Keyring, older_than: datetime, now: d
         "last_at": rows[-1].at,
         "previous_hash": previous,
         "last_hash": rows[-1].hash,
+        "signed_since": signed.since,
         "sealed_at": now,
     }
-    for row in rows:
-        seq += 1
-        fault = row_fault(row, seq, previous)
-        if fault is not None:
-            raise AuditIsBroken(f"row {row.seq}: {fault}")
-        previous = row.hash
     sealed = keyring.seal(_digest(values), segment_cell(rows[0].seq))
     tx.execute(audit_segments.insert().values(**values, sealed=sealed))
     tx.execute(sa.delete(audit).where(audit.c.seq <= rows[-1].seq))
     return len(rows)
+
+
+def _check_rows(rows: Sequence[Any], seq: int, previous: str, signed: SignedRows) -> None:
+    """Check the rows after the row with this number and hash. Raises AuditIsBroken."""
+    for row in rows:
+        seq += 1
+        fault = row_fault(row, seq, previous) or signed.fault(row)
+        if fault is not None:
+            raise AuditIsBroken(f"row {row.seq}: {fault}")
+        previous = row.hash
 
 
 def verify_segments(tx: Transaction, keyring: Keyring) -> SealedPart:
@@ -85,7 +98,8 @@ def verify_segments(tx: Transaction, keyring: Keyring) -> SealedPart:
             return SealedPart(seq, previous, frozenset(heads), broken)
         seq, previous = segment.last_seq, segment.last_hash
         heads.add(previous)
-    return SealedPart(seq, previous, frozenset(heads))
+    since, last_at = (segments[-1].signed_since, segments[-1].last_at) if segments else (None, None)
+    return SealedPart(seq, previous, frozenset(heads), None, since, last_at)
 
 
 def _segment_fault(segment: Any, expected_seq: int, previous: str, keyring: Keyring) -> str | None:
@@ -101,7 +115,9 @@ def _segment_fault(segment: Any, expected_seq: int, previous: str, keyring: Keyr
 
 
 def _digest(values: Any) -> bytes:
-    names = ("first_seq", "last_seq", "first_at", "last_at", "previous_hash", "last_hash", "sealed_at")
+    names = ["first_seq", "last_seq", "first_at", "last_at", "previous_hash", "last_hash", "sealed_at"]
+    # Segments from before signatures were sealed without it.
+    names += ["signed_since"] if values["signed_since"] is not None else []
     said = [
         value.astimezone(UTC).isoformat() if isinstance(value := values[name], datetime) else value
         for name in names

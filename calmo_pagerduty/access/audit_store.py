@@ -1,5 +1,6 @@
 """The audit chain: append-only rows. Each row's hash covers its record and the previous row's hash.
 
+Rows are signed with the keys of the database that appends them (`Database.sign_audit_with`).
 Old rows are cut off in sealed segments: `calmo_pagerduty/access/audit_segment_store.py`.
 """
 
@@ -13,8 +14,10 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.access.audit_links import GENESIS, row_fault, row_hash
 from calmo_pagerduty.access.audit_segment_store import verify_segments
+from calmo_pagerduty.access.audit_signed_rows import SignedRows
+from calmo_pagerduty.db.audit_signatures import AuditKeys
 from calmo_pagerduty.db.encryption import Keyring
-from calmo_pagerduty.db.statements import all_in_sight, lock_audit_order
+from calmo_pagerduty.db.statements import AUDIT_KEYS, all_in_sight, lock_audit_order
 from calmo_pagerduty.db.tables import audit
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
@@ -42,13 +45,16 @@ class AuditRow:
 class Verification:
     """`broken` names the first invalid row and the fault; None if all are valid. `head` is the last hash.
 
-    `rows` are those that are there, `sealed_rows` those that were cut off in segments.
+    `rows` are those that are there, `sealed_rows` those that were cut off in segments. Of the rows that are
+    there, `signed_rows` are signed, beginning with row `signed_from`.
     """
 
     rows: int
     head: str
     broken: str | None = None
     sealed_rows: int = 0
+    signed_rows: int = 0
+    signed_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
     with all_in_sight(tx):  # the chain is of all scopes, and its last row of any
         last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    keys: AuditKeys | None = tx.get_execution_options().get(AUDIT_KEYS)
     rows = []
     for entry in new:
         seq += 1
@@ -79,7 +86,8 @@ def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
         )
         row = {"seq": seq, "at": entry.at, "scope": entry.scope, "record": text, "previous_hash": previous}
         previous = row_hash(previous, text)
-        rows.append({**row, "hash": previous})
+        signature = None if keys is None else keys.sign(seq, previous)
+        rows.append({**row, "hash": previous, "signature": signature})
     tx.execute(_INSERT, rows)
 
 
@@ -125,15 +133,20 @@ def verify_chain(tx: Transaction, keyring: Keyring, head: str | None = None) -> 
     sealed = verify_segments(tx, keyring)
     if sealed.broken is not None:
         return Verification(0, sealed.head, sealed.broken, sealed.rows)
+    signed = SignedRows(keyring.audit_keys, sealed.signed_since, sealed.last_at)
     previous, count, seen = sealed.head, 0, head in {None, GENESIS, *sealed.heads}
+    broken = None
     for row in _rows(tx):
         count += 1
-        fault = row_fault(row, sealed.rows + count, previous)
+        fault = row_fault(row, sealed.rows + count, previous) or signed.fault(row)
         if fault is not None:
-            return Verification(count, previous, f"row {row.seq}: {fault}", sealed.rows)
+            broken = f"row {row.seq}: {fault}"
+            break
         previous = row.hash
         seen = seen or previous == head
-    return Verification(count, previous, None if seen else _unseen(sealed.rows), sealed.rows)
+    if broken is None and not seen:
+        broken = _unseen(sealed.rows)
+    return Verification(count, previous, broken, sealed.rows, signed.signed, signed.first)
 
 
 def _unseen(sealed_rows: int) -> str:

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from calmo_pagerduty.db.announcements import Channel, listen
+from calmo_pagerduty.db.audit_signatures import AuditKeys
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.db.server_limits import VANISHED_SERVER, answer_seconds, session_options
-from calmo_pagerduty.db.statements import restrict_visibility, run_restricted
+from calmo_pagerduty.db.statements import AUDIT_KEYS, restrict_visibility, run_restricted
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
@@ -81,6 +82,10 @@ class Database:
     def commits_in_order(self) -> bool:
         """Whether rows are committed in the order of their numbers: SQLite has only one writer at a time."""
         return self._address.get_backend_name() == "sqlite"
+
+    def sign_audit_with(self, keys: AuditKeys) -> None:
+        """Let rows of the audit be signed that are appended from now on. Call it before the first write."""
+        self._writing.update_execution_options(**{AUDIT_KEYS: keys})
 
     def listen(self, channel: Channel) -> AsyncIterator[None]:
         """Yield at the start, and whenever another connection may have announced something. Never ends."""

@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from calmo_pagerduty.db.audit_signatures import PURPOSE, AuditKeys, signature_prefix
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import (
+    audit,
     audit_segments,
     connections,
     key_checks,
@@ -130,6 +132,11 @@ class Keyring:
             raise CannotDecrypt(_ALTERED) from error
 
     @property
+    def audit_keys(self) -> AuditKeys:
+        """The keys that sign rows of the audit."""
+        return AuditKeys(self.derive(PURPOSE))
+
+    @property
     def primary(self) -> str:
         """The name of the key that seals."""
         return self._primary
@@ -163,6 +170,8 @@ class Keyring:
         elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
         for kid in tx.execute(elsewhere).scalars().all():
             start = sealed_prefix(kid)
+            if tx.execute(sa.select(sa.literal(1)).where(signed_with(kid)).limit(1)).first():
+                raise KeyProblem(f"the encryption key {kid!r} is missing, which the audit is signed with")
             for sealed in SEALED_COLUMNS:
                 sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
                 if tx.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
@@ -225,6 +234,12 @@ def _sync_folder(folder: Path) -> None:
 def sealing_key_name(sealed: bytes) -> str:
     """Return the name of the master key that wraps the value's own key."""
     return sealed[2 : 2 + sealed[1]].decode("ascii")
+
+
+def signed_with(kid: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of the audit is signed with this master key."""
+    start = signature_prefix(kid)
+    return sa.func.substr(audit.c.signature, 1, len(start)) == start
 
 
 def sealed_prefix(kid: str) -> bytes:

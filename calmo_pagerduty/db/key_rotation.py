@@ -1,7 +1,8 @@
 """Rotates the master key while the service runs.
 
-It wraps only the values' own keys again, in batches that commit, so it can stop and continue at any
-point. A master key may be removed when it wraps no value any more.
+It wraps only the values' own keys again, and renews the signatures of the audit's rows, in batches that
+commit, so it can stop and continue at any point. A master key may be removed when it wraps no value and
+signs no row any more.
 """
 
 from collections import Counter
@@ -12,14 +13,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Table
 
+from calmo_pagerduty.db.audit_signatures import signer
 from calmo_pagerduty.db.encryption import (
+    CannotDecrypt,
     CellAddress,
     Keyring,
     sealed_prefix,
     sealing_key_name,
     segment_cell,
+    signed_with,
 )
 from calmo_pagerduty.db.tables import (
+    audit,
     audit_segments,
     connections,
     key_checks,
@@ -30,6 +35,7 @@ from calmo_pagerduty.db.tables import (
 from calmo_pagerduty.db.transactions import Transaction
 
 BATCH_SIZE = 200
+SIGNED_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,11 @@ _COLUMNS = (
 
 
 def count_values_by_key(tx: Transaction) -> Mapping[str, int]:
-    """Return the number of values that each master key wraps."""
+    """Return the number of values that each master key wraps, and of rows of the audit that it signs."""
     counted: Counter[str] = Counter()
-    for kid in tx.execute(sa.select(key_checks.c.kid)).scalars():
-        counted[kid] += 0
+    for kid in tx.execute(sa.select(key_checks.c.kid)).scalars().all():
+        signed = sa.select(sa.func.count()).select_from(audit).where(signed_with(kid))
+        counted[kid] += tx.execute(signed).scalar_one()
     for sealed in _COLUMNS:
         for row in tx.execute(sealed.rows):
             counted[sealing_key_name(row.sealed)] += 1
@@ -94,7 +101,7 @@ def count_values_by_key(tx: Transaction) -> Mapping[str, int]:
 
 
 def update_sealed_batch(tx: Transaction, keyring: Keyring) -> int:
-    """Wrap a batch of values with the primary key. Returns how many, 0 when none is left.
+    """Bring a batch of values, then of signatures, under the primary key. Returns how many, 0 at the end.
 
     Raises CannotDecrypt if a value's master key isn't configured.
     """
@@ -110,7 +117,23 @@ def update_sealed_batch(tx: Transaction, keyring: Keyring) -> int:
             done += 1
         if done >= BATCH_SIZE:
             break
-    return done
+    return done or _sign_batch(tx, keyring)
+
+
+def _sign_batch(tx: Transaction, keyring: Keyring) -> int:
+    keys = keyring.audit_keys
+    by_another = audit.c.signature.is_not(None) & ~signed_with(keyring.primary)
+    columns = (audit.c.seq, audit.c.hash, audit.c.signature)
+    query = sa.select(*columns).where(by_another).order_by(audit.c.seq).limit(SIGNED_BATCH_SIZE)
+    renewed = []
+    for row in tx.execute(query):
+        if signer(row.signature) not in keys.keys:
+            raise CannotDecrypt(f"row {row.seq} of the audit: {keys.fault(row.signature, row.seq, row.hash)}")
+        renewed.append({"row": row.seq, "new": keys.renew(row.signature, row.seq, row.hash)})
+    if renewed:
+        which = audit.c.seq == sa.bindparam("row")
+        tx.execute(sa.update(audit).where(which).values(signature=sa.bindparam("new")), renewed)
+    return len(renewed)
 
 
 def delete_unused_keys(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:

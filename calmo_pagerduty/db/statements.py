@@ -17,6 +17,8 @@ from calmo_pagerduty.kernel.scopes import Visibility
 _CHANGES_LOCK = 7_205_759_405
 #: and for appending to the audit chain.
 _AUDIT_LOCK = 7_205_759_406
+#: The execution option of a database that signs rows of the audit: its `AuditKeys`.
+AUDIT_KEYS = "audit_keys"
 _CONTENDED = "contended"
 _RESTRICTED = "restricted"
 _RESTRICT_VISIBILITY = text("SELECT set_config('calmo.scopes', :scopes, true)")

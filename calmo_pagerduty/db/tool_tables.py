@@ -54,6 +54,8 @@ audit = Table(
     Column("record", Text, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    #: Over number and hash, with a key that is not in the database. NULL: from before there were signatures.
+    Column("signature", Text),
     Index(None, "scope", "seq"),
 )
 
@@ -68,7 +70,9 @@ audit_segments = Table(
     #: The hash before its first row, and that of its last row: the next row or segment goes on from there.
     Column("previous_hash", Text, nullable=False),
     Column("last_hash", Text, nullable=False),
-    #: The digest of all the above, sealed with the master key: nobody without it can make a segment.
+    #: The time of the first signed row of the chain so far; NULL if none was.
+    Column("signed_since", Utc),
+    #: The digest of all the other columns, sealed with the master key: nobody without it can make a segment.
     Column("sealed", sa.LargeBinary, nullable=False),
     Column("sealed_at", Utc, nullable=False),
 )

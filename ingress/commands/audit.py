@@ -11,6 +11,8 @@ from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 from ingress.commands.tool_view import audit_table
 
+_UNSIGNED = "they were written by a version before signatures, or by somebody without the master key"
+
 app = typer.Typer(no_args_is_help=True, help="Read and verify the audit chain of tool calls and changes.")
 
 
@@ -43,5 +45,19 @@ def verify(
 def _verification(result: Json) -> str:
     if result["whole"]:
         sealed = f" after {result['sealed_rows']} sealed ones" if result["sealed_rows"] else ""
-        return f"whole: {result['rows']} rows{sealed}, head {result['head']}"
+        return f"whole: {result['rows']} rows{sealed}, head {result['head']}\n{_signed(result)}"
     return f"broken: {result['broken']}"
+
+
+def _signed(result: Json) -> str:
+    """Say which of the rows that are there are signed."""
+    rows, signed = result["rows"], result["signed_rows"]
+    if not rows:
+        return "no row to sign"
+    if signed == rows:
+        return "all rows are signed"
+    if not signed:
+        return f"no row is signed: {_UNSIGNED}"
+    return (
+        f"{signed} rows are signed, from row {result['signed_from']} on; {rows - signed} are not: {_UNSIGNED}"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from bootstrap.store import open_database
+from bootstrap.store import open_store
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
@@ -44,7 +44,8 @@ class Histories:
 
 def erase_issue(data_dir: Path | None, name: str, confirmed: bool) -> Json:
     """Erase the issues of an incident. Raises NothingToErase, TemporalNotErased, StoreUnavailable."""
-    with open_database(settings_for(data_dir)) as database:
+    with open_store(settings_for(data_dir)) as store:
+        database = store.database
         found = database.read_blocking(lambda tx: targets.find_issues(tx, name))
         if not found:
             raise NothingToErase(f"there is no issue {name!r}: name it by its id or its incident's id")
@@ -69,7 +70,8 @@ def erase_person(
     short = [text for text in (person, *also) if len(text) < MIN_LENGTH]
     if short:
         raise NothingToErase(f"{short[0]!r} is too short to be looked for: it would be found everywhere")
-    with open_database(settings_for(data_dir)) as database:
+    with open_store(settings_for(data_dir)) as store:
+        database = store.database
         rows, known = database.read_blocking(
             lambda tx: (targets.person_targets(tx, person), targets.list_names(tx, person))
         )
@@ -82,7 +84,8 @@ def erase_person(
 
 def erase_organization(data_dir: Path | None, scope: Scope, confirmed: bool) -> Json:
     """Erase a tenant. Raises NothingToErase, TemporalNotErased, StoreUnavailable."""
-    with open_database(settings_for(data_dir)) as database:
+    with open_store(settings_for(data_dir)) as store:
+        database = store.database
         ids, rows = database.read_blocking(
             lambda tx: (targets.list_connections(tx, scope), targets.organization_targets(tx, scope))
         )

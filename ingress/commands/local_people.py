@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bootstrap.store import open_database
+from bootstrap.store import open_store
 from calmo_pagerduty.access import people_service, people_store
 from calmo_pagerduty.access.people_store import Person
 from calmo_pagerduty.access.roles import Grant
@@ -20,8 +20,8 @@ Json = dict[str, Any]
 
 def people(data_dir: Path | None) -> list[Json]:
     """Return all people. Raises StoreUnavailable."""
-    with open_database(settings_for(data_dir)) as database:
-        return [_json(person) for person in database.read_blocking(people_store.list_people)]
+    with open_store(settings_for(data_dir)) as store:
+        return [_json(person) for person in store.database.read_blocking(people_store.list_people)]
 
 
 def set_person(data_dir: Path | None, subject: str, grant: Grant, person: str | None) -> Json:
@@ -44,8 +44,8 @@ def _write(data_dir: Path | None, work: Callable[[Transaction, str], Person]) ->
     issuer = settings.oidc_issuer
     if issuer is None:
         raise InvalidSettings("set CALMO_OIDC_ISSUER to the provider whose people are meant")
-    with open_database(settings) as database:
-        return _json(database.write_blocking(lambda t: work(t, issuer)))
+    with open_store(settings) as store:
+        return _json(store.database.write_blocking(lambda t: work(t, issuer)))
 
 
 def _json(person: Person) -> Json:

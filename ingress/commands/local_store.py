@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bootstrap.store import open_database, open_store
+from bootstrap.store import open_store
 from calmo_pagerduty.access import session_store, store as api_keys
 from calmo_pagerduty.access.audit_store import insert_audit_row
 from calmo_pagerduty.access.key_audit_store import COMMAND_LINE, audit_key_change
@@ -85,8 +85,8 @@ def create_api_key(
     tell_of_unused_key()
     now = datetime.now(UTC)
     expires_at = None if lifetime is None else now + lifetime
-    with open_database(settings_for(data_dir)) as database:
-        return database.write_blocking(
+    with open_store(settings_for(data_dir)) as store:
+        return store.database.write_blocking(
             lambda transaction: insert_audited_key(
                 transaction, name, permissions, scopes, now, person, teams, expires_at
             )
@@ -140,8 +140,8 @@ def create_sign_in_link(data_dir: Path | None, url: str, api_key: str) -> str:
             )
         return session_store.insert_link(transaction, principal.key_id, now)
 
-    with open_database(settings_for(data_dir)) as database:
-        secret = database.write_blocking(write)
+    with open_store(settings_for(data_dir)) as store:
+        secret = store.database.write_blocking(write)
     return f"{url.rstrip('/')}/dashboard/sign-in/link?token={secret}"
 
 

@@ -250,6 +250,8 @@ class ToolEndpoints:
             head=result.head,
             broken=result.broken,
             sealed_rows=result.sealed_rows,
+            signed_rows=result.signed_rows,
+            signed_from=result.signed_from,
         )
 
     def answer_model(self, answer: CallResult, tool: str) -> ToolCallModel:

@@ -146,6 +146,7 @@ class VerificationModel(Model):
     """The result of a verification. `head` is the last hash. Note it elsewhere to compare it later.
 
     `sealed_rows` were older than the retention of ids and are gone; sealed segments stand for them.
+    Of `rows`, `signed_rows` are signed with a key that is not in the database, from row `signed_from` on.
     """
 
     whole: bool
@@ -153,6 +154,8 @@ class VerificationModel(Model):
     head: str
     broken: str | None
     sealed_rows: int
+    signed_rows: int
+    signed_from: int | None
 
 
 def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:

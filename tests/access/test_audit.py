@@ -16,6 +16,7 @@ from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access.audit_links import GENESIS
 from calmo_pagerduty.access.audit_store import Verification
 from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.audit_signatures import AuditKeys
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.support.doors import rows
@@ -34,6 +35,13 @@ def append(database: Database, number: int, scope: str = SCOPES[0]) -> None:
     database.write_blocking(
         lambda t: audit.insert_audit_row(t, scope, NOW + timedelta(seconds=number), record)
     )
+
+
+@pytest.fixture
+def database(database: Database) -> Database:
+    """A database whose rows of the audit are signed."""
+    database.sign_audit_with(SOME_KEYS.audit_keys)
+    return database
 
 
 def verify(database: Database, head: str | None = None) -> Verification:
@@ -80,7 +88,7 @@ def test_an_empty_audit_is_whole(database: Database) -> None:
 
 @pytest.mark.each_database
 def test_a_chain_is_whole_and_tells_its_head(database: Database, chain: list[Row]) -> None:
-    assert verify(database) == Verification(LENGTH, chain[-1]["hash"])
+    assert verify(database) == Verification(LENGTH, chain[-1]["hash"], None, 0, LENGTH, 1)
     assert [row["seq"] for row in chain] == list(range(1, LENGTH + 1))
     previous = GENESIS
     for row in chain:
@@ -156,14 +164,14 @@ def swap(forged: list[Row], k: int, chance: random.Random) -> int:
     """Two rows change their places, numbers and all."""
     other = chance.choice([n for n in range(LENGTH) if n != k])
     for column in chance.choice(
-        [("record",), ("hash",), ("record", "hash"), ("record", "previous_hash", "hash")]
+        [("record",), ("hash",), ("record", "hash"), ("record", "previous_hash", "hash", "signature")]
     ):
         forged[k][column], forged[other][column] = forged[other][column], forged[k][column]
     return min(k, other)
 
 
 def insert(forged: list[Row], k: int, chance: random.Random) -> int:
-    """A forged row that fits its predecessor in everything; those behind it are numbered anew."""
+    """A forged row that fits its predecessor in all but its signature; those behind it are numbered anew."""
     previous = forged[k]["previous_hash"]
     text = json.dumps(
         {"seq": k + 1, "at": NOW.isoformat(), "scope": SCOPES[0], "tool": "forged"}, sort_keys=True
@@ -171,21 +179,35 @@ def insert(forged: list[Row], k: int, chance: random.Random) -> int:
     row = {"seq": k + 1, "at": NOW, "scope": SCOPES[0], "record": text}
     for later in forged[k:]:
         later["seq"] += 1
-    forged.insert(k, {**row, "previous_hash": previous, "hash": hashed(previous, text)})
-    return k + 1
+    signature = forged[k]["signature"]
+    forged.insert(
+        k, {**row, "previous_hash": previous, "hash": hashed(previous, text), "signature": signature}
+    )
+    return k
 
 
 def rewrite(forged: list[Row], k: int, chance: random.Random) -> int:
-    """A record is altered and its hash made anew: the next row gives it away."""
-    k = min(k, LENGTH - 2)
+    """A record is altered, and its hash and those of all rows after it made anew, as anybody can."""
     forged[k]["record"] = forged[k]["record"].replace("add_incident_note", "get_incident")
-    forged[k]["hash"] = hashed(forged[k]["previous_hash"], forged[k]["record"])
-    return k + 1
+    previous = forged[k]["previous_hash"]
+    for row in forged[k:]:
+        row["previous_hash"] = previous
+        previous = row["hash"] = hashed(previous, row["record"])
+    return k
+
+
+def alter_signature(forged: list[Row], k: int, chance: random.Random) -> int:
+    other = forged[chance.choice([n for n in range(LENGTH) if n != k])]["signature"]
+    anothers_key = AuditKeys({"k1": b"other" * 8}).sign(forged[k]["seq"], forged[k]["hash"])
+    unknown_key = AuditKeys({"k2": b"other" * 8}).sign(forged[k]["seq"], forged[k]["hash"])
+    forged[k]["signature"] = chance.choice([other, anothers_key, unknown_key, "", "v1:k1:", "é"])
+    return k
 
 
 Edit = Callable[[list[Row], int, random.Random], int]
 EDITS: list[Edit] = [
     alter_record, alter_hash, alter_moment, alter_scope, alter_number, delete, swap, insert, rewrite,
+    alter_signature,
 ]  # fmt: skip
 
 
@@ -199,7 +221,7 @@ def test_every_edit_is_found_and_the_first_broken_row_is_named(
         forged = [dict(row) for row in chain]
         broken = edit(forged, chance.randrange(LENGTH if edit is not alter_number else LENGTH - 1), chance)
         replace_all(database, forged)
-        found = verify(database, chain[-1]["hash"])
+        found = verify(database)
         assert found.broken is not None, (edit.__name__, seed)
         assert re.search(rf"\brow {broken + 1}\b", found.broken), (edit.__name__, seed, found)
     replace_all(database, chain)
@@ -227,7 +249,7 @@ def test_a_head_noted_earlier_is_still_in_a_longer_chain(database: Database, cha
 def test_a_row_forged_before_the_first_is_found(database: Database, chain: list[Row], seq: int) -> None:
     text = json.dumps({"seq": seq, "at": NOW.isoformat(), "scope": SCOPES[0]})
     forged = {"seq": seq, "at": NOW, "scope": SCOPES[0], "record": text, "previous_hash": GENESIS}
-    replace_all(database, [{**forged, "hash": hashed(GENESIS, text)}, *chain])
+    replace_all(database, [{**forged, "hash": hashed(GENESIS, text), "signature": None}, *chain])
     assert str(verify(database).broken).startswith(f"row {seq}: ")
 
 
@@ -238,10 +260,10 @@ def test_a_row_that_is_none_of_ours_is_named_though_its_hash_is_right(
 ) -> None:
     last = chain[-1]["hash"]
     forged = {"seq": LENGTH + 1, "at": NOW, "scope": SCOPES[0], "record": text, "previous_hash": last}
-    replace_all(database, [*chain, {**forged, "hash": hashed(last, text)}])
+    replace_all(database, [*chain, {**forged, "hash": hashed(last, text), "signature": None}])
     found = verify(database)
     assert found == Verification(
-        LENGTH + 1, last, f"row {LENGTH + 1}: its columns don't say what its record says"
+        LENGTH + 1, last, f"row {LENGTH + 1}: its columns don't say what its record says", 0, LENGTH, 1
     )
 
 
