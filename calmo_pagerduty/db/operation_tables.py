@@ -18,6 +18,8 @@ operations = Table(
     Column("echoes", Json, nullable=False, server_default="[]"),
     #: The acting user: PagerDuty's user for our writes.
     Column("agent", Json),
+    #: What the action replaces (`incidents.actions.FormerValues`); null if it can't be undone.
+    Column("former", Json),
     Column("filed_at", Utc, nullable=False),
     Column("accepted_at", Utc),
     Column("sent_at", Utc),

@@ -8,10 +8,13 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import (
     action_result_store as action_results,
     action_store as operations,
+    queries as issue_queries,
     store as issues,
 )
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.actions import ACTION_REFUSED, ACTIONS, STATE_OF_CALL, Operation, refusal_of
+from calmo_pagerduty.incidents.undoing import former_values
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from calmo_pagerduty.tool_calls.authorization_service import KeepWith
 from calmo_pagerduty.tool_calls.observer import ObservedAgent
@@ -20,9 +23,13 @@ from calmo_pagerduty.tools.markers import marker
 
 
 def keep_operation(issue_id: str, action: Action) -> KeepWith:
-    """Return a function that stores a new call as an operation: this action on this issue."""
+    """Return a function that stores a new call as an operation: this action on this issue.
+
+    What the action replaces is kept with it, as the issue shows it now.
+    """
 
     def keep(tx: Transaction, call: ToolCall) -> None:
+        issue = issue_queries.get_issue(tx, EVERYTHING, issue_id)
         operation = Operation(
             id=call.id,
             issue_id=issue_id,
@@ -31,6 +38,7 @@ def keep_operation(issue_id: str, action: Action) -> KeepWith:
             state=STATE_OF_CALL[call.state],
             expected=ACTIONS[action].expects(call.arguments, marker(call.id)),
             filed_at=call.created_at,
+            former=None if issue is None else former_values(action, issue),
         )
         operations.insert_operation(tx, operation)
 

@@ -16,6 +16,7 @@ from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.actions import (
     RESULT_PREFIX,
     ExpectedEvent,
+    FormerValues,
     Operation,
     OperationState,
     OwnEvent,
@@ -51,6 +52,7 @@ def insert_operation(tx: Transaction, operation: Operation) -> None:
         "expected": [expectation.model_dump(mode="json") for expectation in operation.expected],
         "echoes": [],
         "filed_at": operation.filed_at,
+        "former": None if operation.former is None else operation.former.model_dump(mode="json"),
     }
     tx.execute(insert_or_ignore(tx, operations), row)
 
@@ -195,6 +197,7 @@ def _operation(row: Any) -> Operation:
             "state": OperationState(row.state),
             "expected": tuple(ExpectedEvent.model_validate(expectation) for expectation in row.expected),
             "echoes": tuple(OwnEvent.model_validate(event) for event in row.echoes),
+            "former": FormerValues.model_validate(row.former) if row.former else None,
             "agent": Reference(**row.agent) if row.agent else None,
         }
     )

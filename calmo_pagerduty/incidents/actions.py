@@ -69,6 +69,14 @@ class OwnEvent(FrozenModel):
     event_type: str
 
 
+class FormerValues(FrozenModel):
+    """What an operation replaced on the incident, as the issue showed it when the operation was filed."""
+
+    assignee_ids: tuple[str, ...] = ()
+    #: The priority's name; None if there was none.
+    priority: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One action on one issue. Times are UTC; `sent_at` is the first attempt's, `last_sent_at` the last's."""
@@ -94,6 +102,8 @@ class Operation:
     echoes: tuple[OwnEvent, ...] = ()
     #: True if the timeline has the operation's entry.
     is_told: bool = False
+    #: None if the action replaces nothing that can come back.
+    former: FormerValues | None = None
 
     @property
     def entry_id(self) -> str:
@@ -144,7 +154,9 @@ def _expect_escalated(given: ActionArguments, _mark: str) -> tuple[ExpectedEvent
 
 
 def _expect_priority(given: ActionArguments, _mark: str) -> tuple[ExpectedEvent, ...]:
-    return (ExpectedEvent(event_type=EventType.PRIORITY_UPDATED, shows={"priority": given["priority_id"]}),)
+    priority = given.get("priority_id")
+    shows = {} if priority is None else {"priority": priority}
+    return (ExpectedEvent(event_type=EventType.PRIORITY_UPDATED, shows=shows),)
 
 
 def _expect_note(_given: ActionArguments, mark: str) -> tuple[ExpectedEvent, ...]:
@@ -184,7 +196,7 @@ ACTIONS: Mapping[Action, ActionRow] = {
     Action.REASSIGN: ActionRow(
         "update_incident",
         _expect_reassigned,
-        allowed_arguments=("assignee_ids",),
+        allowed_arguments=("assignee_ids", "expected_assignee_ids"),
         required_arguments=("assignee_ids",),
         refused_statuses=_REFUSED_IF_RESOLVED,
     ),
@@ -198,8 +210,8 @@ ACTIONS: Mapping[Action, ActionRow] = {
     Action.SET_PRIORITY: ActionRow(
         "update_incident",
         _expect_priority,
-        allowed_arguments=("priority_id",),
-        required_arguments=("priority_id",),
+        allowed_arguments=("priority_id", "priority_name", "expected_priority_id"),
+        required_arguments=("priority_id", "priority_name"),
     ),
     Action.ADD_NOTE: ActionRow(
         "add_incident_note", _expect_note, allowed_arguments=("content",), required_arguments=("content",)

@@ -223,3 +223,29 @@ def test_a_message_carries_the_calls_mark(tool: str) -> None:
     assert MARK not in str(
         run(tool, MESSAGES[tool][0], *before, {}, call=FIRST.model_copy(update={"id": "2"})).body()
     )
+
+
+def assigned(*ids: str, priority: str = "PP1") -> dict[str, Any]:
+    assignments = [{"assignee": {"id": id_}} for id_ in ids]
+    return incident(assignments=assignments, priority={"id": priority, "summary": f"name of {priority}"})
+
+
+BACK = {"incident_id": "P1", "assignee_ids": ["PU1"], "expected_assignee_ids": ["PU2"]}
+
+
+def test_a_change_on_a_condition_is_made_once_if_the_incident_is_as_expected() -> None:
+    assert len(run("update_incident", BACK, assigned("PU2"), assigned("PU1")).writes) == 1
+    already = run("update_incident", BACK, assigned("PU1"))
+    assert already.writes == [] and already.result["unchanged"] is True
+    again = run("update_incident", BACK, assigned("PU1"), call=AGAIN)
+    assert again.writes == [] and "unchanged" not in again.result
+
+
+def test_a_change_on_a_condition_is_refused_if_somebody_else_was_quicker() -> None:
+    with pytest.raises(InvalidRequest, match="assigned to others meanwhile"):
+        run("update_incident", BACK, assigned("PU3"))
+    priority = {"incident_id": "P1", "priority_name": "P3", "expected_priority_id": "PP1"}
+    with pytest.raises(InvalidRequest, match="another priority meanwhile"):
+        run("update_incident", priority, assigned("PU1", priority="PP2"))
+    done = run("update_incident", priority, assigned("PU1"), assigned("PU1"))
+    assert done.body()["incident"]["priority"] == "P3"

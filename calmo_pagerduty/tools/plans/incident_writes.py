@@ -119,15 +119,25 @@ class UpdateIncident(IncidentArguments):
     title: Line | None = None
     urgency: Urgency | None = None
     priority_id: Id | None = Field(None, description="See list_priorities.")
+    priority_name: Line | None = Field(None, description="Instead of priority_id: the account's own name.")
     assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces the assignees.")
+    expected_assignee_ids: tuple[Id, ...] = Field(
+        (), max_length=20, description="Change nothing if it is assigned to others by now."
+    )
+    expected_priority_id: Id | None = Field(
+        None, description="Change nothing if it has another priority by now."
+    )
     escalation_policy_id: Id | None = None
     escalation_level: int | None = Field(None, ge=1, le=20)
     resolution: Text | None = Field(None, description="Needs status resolved; shown in the timeline.")
 
     @model_validator(mode="after")
     def _check_changes(self) -> Self:
-        if not any(self.model_dump(exclude={"incident_id", "reopen"}).values()):
+        about = {"incident_id", "reopen", "expected_assignee_ids", "expected_priority_id"}
+        if not any(self.model_dump(exclude=about).values()):
             raise ValueError("status: give at least one field to change")
+        if self.priority_id and self.priority_name:
+            raise ValueError("priority_name: give it without priority_id")
         if self.assignee_ids and (self.escalation_policy_id or self.escalation_level):
             raise ValueError("assignee_ids: give them without escalation policy and level")
         if self.resolution and self.status != "resolved":
@@ -142,7 +152,7 @@ def update_incident(arguments: UpdateIncident, call: CallContext) -> Plan:
         {
             "title": arguments.title,
             "urgency": arguments.urgency,
-            "priority": _optional_reference(arguments.priority_id, "priority"),
+            "priority": _optional_reference(arguments.priority_id, "priority") or arguments.priority_name,
             "assignments": [{"assignee": assignee} for assignee in assignees] or None,
             "escalation_policy": _optional_reference(arguments.escalation_policy_id, "escalation_policy"),
             "escalation_level": arguments.escalation_level,
@@ -151,12 +161,17 @@ def update_incident(arguments: UpdateIncident, call: CallContext) -> Plan:
     state = without_none({"status": arguments.status, "resolution": arguments.resolution})
     would_open = arguments.status in ("triggered", "acknowledged") and not arguments.reopen
     may_be_done = call.repeated and (arguments.reopen or not _ASSIGNMENT_FIELDS.isdisjoint(changes))
-    if would_open or may_be_done:
+    is_conditional = bool(arguments.expected_assignee_ids or arguments.expected_priority_id)
+    if would_open or may_be_done or is_conditional:
         answer = yield get(path)
         incident = as_object(answer.get("incident"))
         is_resolved = incident.get("status") == "resolved"
         if would_open and is_resolved:
             raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
+        if is_conditional:
+            changes = _expected_changes(incident, changes, arguments)
+            if not changes and not state and not may_be_done:
+                return shapes.shape_incident_details(incident) | {"unchanged": True}
         if may_be_done:
             changes = yield from _remaining_changes(path, incident, changes, call)
             was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
@@ -178,12 +193,8 @@ def _remaining_changes(
 ) -> Generator[ApiRequest | ListRequest, Any, JsonObject]:
     """Leave out what an earlier attempt has changed, so that PagerDuty notifies nobody twice."""
     remaining = dict(changes)
-    assigned = [
-        as_object(assignment.get("assignee")).get("id")
-        for assignment in as_objects(incident.get("assignments"))
-    ]
     requested = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
-    if requested and sorted(map(str, assigned)) == sorted(requested):
+    if requested and _assigned_ids(incident) == sorted(requested):
         del remaining["assignments"]
     policy = as_object(incident.get("escalation_policy")).get("id")
     if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
@@ -191,6 +202,45 @@ def _remaining_changes(
     if "escalation_level" in changes and (yield from _was_escalated(path, call)):
         del remaining["escalation_level"]
     return remaining
+
+
+def _expected_changes(incident: JsonObject, changes: JsonObject, arguments: UpdateIncident) -> JsonObject:
+    """Return the changes without those that the incident shows already.
+
+    Raises InvalidRequest if the incident shows neither them nor what the caller expects: somebody else has
+    changed it meanwhile.
+    """
+    remaining = dict(changes)
+    assigned = _assigned_ids(incident)
+    if arguments.expected_assignee_ids and "assignments" in changes:
+        if assigned == sorted(arguments.assignee_ids):
+            del remaining["assignments"]
+        elif assigned != sorted(arguments.expected_assignee_ids):
+            raise InvalidRequest("The incident was assigned to others meanwhile", advice=_LOOK_FIRST)
+    priority = as_object(incident.get("priority"))
+    if arguments.expected_priority_id and "priority" in changes:
+        if _is_priority(priority, arguments):
+            del remaining["priority"]
+        elif priority.get("id") != arguments.expected_priority_id:
+            raise InvalidRequest("The incident got another priority meanwhile", advice=_LOOK_FIRST)
+    return remaining
+
+
+_LOOK_FIRST = "look at the incident, and decide anew"
+
+
+def _is_priority(priority: JsonObject, arguments: UpdateIncident) -> bool:
+    names = (priority.get("summary"), priority.get("name"))
+    return priority.get("id") == arguments.priority_id or (
+        arguments.priority_name is not None and arguments.priority_name in names
+    )
+
+
+def _assigned_ids(incident: JsonObject) -> list[str]:
+    return sorted(
+        str(as_object(assignment.get("assignee")).get("id"))
+        for assignment in as_objects(incident.get("assignments"))
+    )
 
 
 def _was_escalated(path: str, call: CallContext) -> SubPlan:

@@ -19,11 +19,13 @@ from calmo_pagerduty.incidents import (
     queries as issue_queries,
     response_target_store as targets,
 )
+from calmo_pagerduty.incidents.action_names import Action as IncidentAction
 from calmo_pagerduty.incidents.action_progress import Progress, progress_of
 from calmo_pagerduty.incidents.actions import Operation, parse_action
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.queries import IssueNeighbour
 from calmo_pagerduty.incidents.response_targets import ResponseTimes
+from calmo_pagerduty.incidents.undoing import Undo, undo_of
 from calmo_pagerduty.incidents.waiting import waiting_for
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.event_types import EventType
@@ -60,6 +62,8 @@ class Facts:
     connection: Connection | None
     #: The newest first, each with how far it has come.
     operations: Sequence[tuple[Operation, Progress]]
+    #: How operations are undone, by their ids; those that can't be are not in it.
+    undos: Mapping[str, Undo]
     context: IncidentContext | None
     newer: IssueNeighbour | None
     older: IssueNeighbour | None
@@ -84,6 +88,7 @@ async def show(ask: Ask) -> Content:
             "words": wording,
             "lanes": issue_lanes(shown.timeline, facts.operations, assessment),
             "lane_words": WORD_OF_LANE,
+            "undos": facts.undos,
             "waiting": waiting_for(facts.issue, facts.times, facts.operations, ask.now),
             "notes": notes,
             "deliveries": deliveries,
@@ -140,13 +145,35 @@ async def act(ask: Ask) -> Done:
     issue = await ask.read(lambda t: require_issue(t, ask.caller.visibility, issue_id))
     page = f"{ROOT}/issues/{issue_id}"
     name = f"{FORMS[action].word} {_name_of(issue.number, issue.title)}"
+    return await _act(ask, page, name, action, FORMS[action].arguments(ask.text))
+
+
+async def undo(ask: Ask) -> Done:
+    """POST /dashboard/issues/{id}/undo/{operation}: an action of its own, with the former value.
+
+    If somebody else has changed the incident meanwhile, nothing is done. Raises ResourceNotFound, and what
+    `ActionService.act` raises.
+    """
+    issue_id, operation_id = ask.request.path_params["id"], ask.request.path_params["operation"]
+    facts = await ask.read(lambda t: _read_facts(t, ask, issue_id))
+    page = f"{ROOT}/issues/{issue_id}"
+    name = f"Undo on {_name_of(facts.issue.number, facts.issue.title)}"
+    found = facts.undos.get(operation_id)
+    if found is None:
+        words = "nothing was done: the incident was changed meanwhile, so there is nothing to undo any more."
+        return Done(page, f"{name}: {words}", "failed")
+    return await _act(ask, page, name, found.action, found.arguments)
+
+
+async def _act(ask: Ask, page: str, name: str, action: IncidentAction, arguments: Mapping[str, Any]) -> Done:
+    """Act on the issue, and say how far it has come. Raises what `ActionService.act` raises."""
     try:
         answer = await ask.ingress.action_service.act(
             ask.caller,
             Channel.REST,
-            issue_id,
+            ask.request.path_params["id"],
             action,
-            FORMS[action].arguments(ask.text),
+            arguments,
             ask.text("idempotency_key"),
             WAIT_SECONDS,
         )
@@ -193,25 +220,31 @@ def _read_facts(tx: Transaction, ask: Ask, name: str) -> Facts:
     issue_id = issue.ref.issue_id
     newer, older = issue_queries.get_neighbours(tx, visibility, issue)
     stored = contexts.get_version(tx, visibility, issue_id)
+    operations_, undos = _read_operations(tx, ask, issue)
     document = None if stored is None else stored.document
     return Facts(
         issue=issue,
         times=targets.get_response_times(tx, [issue])[issue_id],
         # Whoever sees the issue learns whether he may act on it, and nothing else of the connection.
         connection=connections.get_connection(tx, EVERYTHING, issue.ref.connection_id),
-        operations=_read_operations(tx, ask, issue_id),
+        operations=operations_,
+        undos=undos,
         context=None if document is None else IncidentContext.model_validate(document),
         newer=newer,
         older=older,
     )
 
 
-def _read_operations(tx: Transaction, ask: Ask, issue_id: str) -> Sequence[tuple[Operation, Progress]]:
-    found = []
-    for operation in operations.list_operations(tx, issue_id, MAX_OPERATIONS):
+def _read_operations(
+    tx: Transaction, ask: Ask, issue: Issue
+) -> tuple[Sequence[tuple[Operation, Progress]], Mapping[str, Undo]]:
+    found, undos = [], {}
+    for operation in operations.list_operations(tx, issue.ref.issue_id, MAX_OPERATIONS):
         call = tool_calls.get_visible_call(tx, ask.caller.visibility, operation.id)
         found.append((operation, progress_of(operation, CallState.RUNNING if call is None else call.state)))
-    return found
+        if call is not None and (undo := undo_of(operation, issue, call.result)) is not None:
+            undos[operation.id] = undo
+    return found, undos
 
 
 async def _deliveries(ask: Ask, issue: Issue) -> Table[DeliveryModel] | None:
@@ -270,5 +303,6 @@ PAGES = (
 )
 ACTIONS = (
     Action("/issues/{id}/act/{action}", ISSUES_READ, act),
+    Action("/issues/{id}/undo/{operation}", ISSUES_READ, undo),
     Action("/issues/{id}/gather", TOOLS_READ, gather),
 )
