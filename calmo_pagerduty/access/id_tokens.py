@@ -51,9 +51,24 @@ def read_keys(document: object) -> tuple[jwt.PyJWK, ...]:
 
 def check_id_token(token: str, keys: Sequence[jwt.PyJWK], issuer: str, client_id: str, nonce: str) -> Claims:
     """Return the claims of a valid ID token. Raises KeyUnknown, TokenInvalid."""
+    claims = decode_token(token, keys, issuer, client_id, ["iss", "sub", "aud", "exp", "iat"])
+    _check_for_us(claims, client_id)
+    given = claims.get("nonce")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
+        raise TokenInvalid("the provider's token is not for this sign-in: its nonce is another")
+    return claims
+
+
+def decode_token(
+    token: str, keys: Sequence[jwt.PyJWK], issuer: str, client_id: str, required: list[str]
+) -> Claims:
+    """Return the claims of a token that the provider has signed for us, and that has not expired.
+
+    Raises KeyUnknown, TokenInvalid.
+    """
     if len(token) > MAX_TOKEN_LENGTH:
         raise TokenInvalid("the provider's token is too long")
-    options: Options = {"require": ["iss", "sub", "aud", "exp", "iat"], "strict_aud": False}
+    options: Options = {"require": required, "strict_aud": False}
     try:
         claims: Claims = jwt.decode(
             token,
@@ -71,10 +86,6 @@ def check_id_token(token: str, keys: Sequence[jwt.PyJWK], issuer: str, client_id
         raise KeyUnknown("the provider's token is not signed with the provider's key") from None
     except jwt.PyJWTError as error:
         raise TokenInvalid(f"the provider's token is not valid: {error}") from None
-    _check_for_us(claims, client_id)
-    given = claims.get("nonce")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
-        raise TokenInvalid("the provider's token is not for this sign-in: its nonce is another")
     return claims
 
 

@@ -10,12 +10,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import jwt
 
 from calmo_pagerduty.access.id_tokens import Claims, KeyUnknown, TokenInvalid, check_id_token, read_keys
+from calmo_pagerduty.access.logout_tokens import Logout, check_logout_token
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, InvalidURL, Timeout, tls_context
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
@@ -105,6 +107,15 @@ class Provider:
         except KeyUnknown:
             keys = await self._read_keys(KEY_READ_SECONDS)
             return check_id_token(token, keys, client.issuer, client.client_id, nonce)
+
+    async def logout(self, token: str, now: datetime) -> Logout:
+        """Return what a valid logout token says. Raises TokenInvalid, ProviderUnavailable."""
+        client = self.client
+        try:
+            return check_logout_token(token, await self._known_keys(), client.issuer, client.client_id, now)
+        except KeyUnknown:
+            keys = await self._read_keys(KEY_READ_SECONDS)
+            return check_logout_token(token, keys, client.issuer, client.client_id, now)
 
     async def _exchange(self, code: str, verifier: str) -> str:
         endpoints, client = await self._discover(), self.client

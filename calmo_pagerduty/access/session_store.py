@@ -51,19 +51,28 @@ class Session:
 
 
 def insert_session(
-    tx: Transaction, key_id: str, way: str, now: datetime, lifetime: timedelta = ABSOLUTE_LIMIT
+    tx: Transaction,
+    key_id: str,
+    way: str,
+    now: datetime,
+    lifetime: timedelta = ABSOLUTE_LIMIT,
+    provider_session: str | None = None,
 ) -> str:
-    """Begin a session and return its secret, which is not stored."""
+    """Begin a session and return its secret, which is not stored.
+
+    `provider_session` names the person's session at the provider, which may end this one.
+    """
     secret = secrets.token_urlsafe(32)
     tx.execute(
         sessions.insert().values(
-            secret_sha256=_hash(secret),
+            secret_sha256=hash_of(secret),
             key_id=key_id,
             way=way,
             created_at=now,
             seen_at=now,
             expires_at=now + lifetime,
             messages=[],
+            provider_session_sha256=None if provider_session is None else hash_of(provider_session),
         )
     )
     return secret
@@ -71,7 +80,7 @@ def insert_session(
 
 def get_session(tx: Transaction, secret: str, now: datetime) -> Session | None:
     """Return the session; None if it is unknown or has ended, or if its key is no longer valid."""
-    return get_session_by_hash(tx, _hash(secret), now)
+    return get_session_by_hash(tx, hash_of(secret), now)
 
 
 def get_session_by_hash(tx: Transaction, secret_sha256: str, now: datetime) -> Session | None:
@@ -121,7 +130,7 @@ def insert_link(tx: Transaction, key_id: str, now: datetime) -> str:
     secret = secrets.token_urlsafe(32)
     tx.execute(
         links.insert().values(
-            secret_sha256=_hash(secret), key_id=key_id, created_at=now, expires_at=now + LINK_LIFETIME
+            secret_sha256=hash_of(secret), key_id=key_id, created_at=now, expires_at=now + LINK_LIFETIME
         )
     )
     return secret
@@ -131,7 +140,7 @@ def claim_link(tx: Transaction, secret: str, now: datetime) -> Principal | None:
     """Use a link and return its key's principal; None if it was used or has expired, or its key has."""
     query = (
         sa.update(links)
-        .where(links.c.secret_sha256 == _hash(secret), links.c.used_at.is_(None), links.c.expires_at > now)
+        .where(links.c.secret_sha256 == hash_of(secret), links.c.used_at.is_(None), links.c.expires_at > now)
         .values(used_at=now)
         .returning(links.c.key_id)
     )
@@ -147,6 +156,7 @@ def _has_ended(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(sessions.c.expires_at <= now, sessions.c.seen_at <= now - IDLE_LIMIT)
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """Return what is stored of a secret."""
     """Return the hash. A random 256-bit secret needs no slow one."""
     return hashlib.sha256(secret.encode()).hexdigest()

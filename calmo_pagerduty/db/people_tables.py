@@ -39,3 +39,12 @@ sign_in_flows = Table(
     Column("expires_at", Utc, nullable=False),
     Index(None, "expires_at"),
 )
+
+#: Logout tokens of the provider that were used: each ends sessions once.
+logout_tokens = Table(
+    "logout_tokens",
+    metadata,
+    Column("token_sha256", Text, primary_key=True),
+    Column("expires_at", Utc, nullable=False),
+    Index(None, "expires_at"),
+)

@@ -18,7 +18,10 @@ dashboard_sessions = Table(
     Column("expires_at", Utc, nullable=False),
     #: Messages for the next page: a list of [kind, text].
     Column("messages", Json, nullable=False, server_default="[]"),
+    #: The person's session at the provider (`sid`), which may end this one; null if it told none.
+    Column("provider_session_sha256", Text),
     Index(None, "key_id"),
+    Index(None, "provider_session_sha256"),
     Index(None, "expires_at"),
 )
 

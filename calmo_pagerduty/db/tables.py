@@ -15,7 +15,7 @@ from calmo_pagerduty.db.digest_tables import oncall_digests
 from calmo_pagerduty.db.drill_tables import drill_services, escalation_drills
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
-from calmo_pagerduty.db.people_tables import people, sign_in_flows
+from calmo_pagerduty.db.people_tables import logout_tokens, people, sign_in_flows
 from calmo_pagerduty.db.post_incident_tables import post_incident_additions
 from calmo_pagerduty.db.report_tables import kept_reports, report_addresses, report_deliveries
 from calmo_pagerduty.db.scenario_tables import scenarios
@@ -38,7 +38,7 @@ __all__ = [
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "kept_reports", "key_checks", "leases",
-    "metadata",
+    "logout_tokens", "metadata",
     "oncall_digests", "oncall_runs", "operations", "people", "post_incident_additions",
     "reconciliations", "refusals", "report_addresses", "report_deliveries",
     "request_paces", "request_permits",

@@ -189,5 +189,6 @@ BOUNDS: Mapping[str, Bound] = {
     "dashboard_sessions": Bound("until they end", (Deletion.SESSIONS,)),
     "sign_in_links": Bound("until they expire", (Deletion.SESSIONS,)),
     "sign_in_flows": Bound("until they expire", (Deletion.SESSIONS,)),
+    "logout_tokens": Bound("until they expire", (Deletion.SESSIONS,)),
     "people": Bound("one for each person of the provider who signed in or was set"),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from calmo_pagerduty.absences import store as absences
-from calmo_pagerduty.access import session_store, sign_in_flow_store, store as api_keys
+from calmo_pagerduty.access import provider_logout_store, session_store, sign_in_flow_store, store as api_keys
 from calmo_pagerduty.access.audit_segment_store import SEGMENT_ROWS, AuditIsBroken, seal_segment
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.tables import (
@@ -269,9 +269,10 @@ def delete_absence_calendars(tx: Transaction, _after: int, older_than: datetime)
 
 
 def delete_sessions(tx: Transaction, _after: int, now: datetime) -> DeletedBatch:
-    """Delete sessions of the dashboard that have ended, and links and sign-ins that have expired."""
+    """Delete sessions of the dashboard that have ended, and links, sign-ins and tokens that have expired."""
     rows = session_store.delete_ended(tx, now, BATCH_SIZE)
     rows += sign_in_flow_store.delete_expired_flows(tx, now, BATCH_SIZE)
+    rows += provider_logout_store.delete_expired_tokens(tx, now, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows >= BATCH_SIZE else None)
 
 

@@ -11,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from calmo_pagerduty.access import people_service, sign_in_flow_store as flows
 from calmo_pagerduty.access.id_tokens import Claims, TokenInvalid
+from calmo_pagerduty.access.logout_tokens import MAX_ID_LENGTH
 from calmo_pagerduty.access.provider_client import Client, Provider, ProviderUnavailable, check_address
+from calmo_pagerduty.access.provider_logout_store import end_sessions
 from calmo_pagerduty.access.roles import grant_of_groups, groups_of_claim, parse_group_roles
 from calmo_pagerduty.access.sign_in_flow_store import Flow
 from calmo_pagerduty.access.store import Principal
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 WAY = "oidc"
 BEGIN = f"/sign-in/{WAY}"
 CALLBACK = f"/sign-in/{WAY}/callback"
+LOGOUT = f"/sign-in/{WAY}/back-channel-logout"
 MAX_CODE_LENGTH = 8000
 
 
@@ -34,11 +37,15 @@ class SignInRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A person who signed in: their principal, the path to go on to, and how long the session lasts."""
+    """A person who signed in: their principal, the path to go on to, and how long the session lasts.
+
+    `session` names it at the provider; None if the provider gives it no name.
+    """
 
     principal: Principal
     next: str
     lifetime: timedelta
+    session: str | None
 
 
 class ProviderSignIn:
@@ -100,7 +107,25 @@ class ProviderSignIn:
         if not 0 < len(code) <= MAX_CODE_LENGTH:
             raise TokenInvalid("the provider sent you back without a code")
         claims = await self._provider.claims(code, flow.nonce, flow.verifier)
-        return Proved(await self._admit(claims, now), next_path, self._lifetime)
+        session = claims.get("sid")
+        return Proved(
+            await self._admit(claims, now),
+            next_path,
+            self._lifetime,
+            session if isinstance(session, str) and 0 < len(session) <= MAX_ID_LENGTH else None,
+        )
+
+    async def log_out(self, token: str) -> int:
+        """End the sessions that a logout token of the provider names; return how many.
+
+        Raises TokenInvalid, also if it was used before, ProviderUnavailable, StoreUnavailable.
+        """
+        now = datetime.now(UTC)
+        logout = await self._provider.logout(token, now)
+        ended = await self._database.write(lambda t: end_sessions(t, self._issuer, logout, WAY, now))
+        if ended is None:
+            raise TokenInvalid("the provider's token was used before")
+        return ended
 
     async def _admit(self, claims: Claims, now: datetime) -> Principal:
         subject, name = claims["sub"], claims.get(self._person_claim)

@@ -52,8 +52,12 @@ class Sessions:
         principal: Principal,
         way: str,
         lifetime: timedelta = ABSOLUTE_LIMIT,
+        provider_session: str | None = None,
     ) -> None:
-        """Begin a session of this principal, and let `response` give its secret to the browser."""
+        """Begin a session of this principal, and let `response` give its secret to the browser.
+
+        `provider_session` names the person's session at the provider.
+        """
         now = datetime.now(UTC)
         old = self.secret(request)
 
@@ -63,7 +67,7 @@ class Sessions:
             if ended is not None:
                 store.delete_session(tx, ended)
             audit_session(tx, principal, "signed in", way, now)
-            return store.insert_session(tx, principal.key_id, way, now, lifetime)
+            return store.insert_session(tx, principal.key_id, way, now, lifetime, provider_session)
 
         secret = await self._database.write(write)
         age = int(lifetime.total_seconds())

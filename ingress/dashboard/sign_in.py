@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
+from urllib.parse import parse_qs
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from calmo_pagerduty.access import session_store, store as api_keys
 from calmo_pagerduty.access.id_tokens import TokenInvalid
@@ -19,6 +20,7 @@ from calmo_pagerduty.access.provider_client import ProviderUnavailable
 from calmo_pagerduty.access.sign_in_audit_store import audit_failed_sign_in
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
+from ingress.api.endpoints import read_body
 from ingress.api.errors import NotAuthenticated
 from ingress.dashboard import security
 from ingress.dashboard.oidc import WAY as PROVIDER, ProviderSignIn, SignInRefused, explain_refusal
@@ -27,6 +29,7 @@ from ingress.dashboard.sessions import Sessions
 from ingress.dashboard.sign_in_limits import SignInLimits
 
 MAX_FORM_FIELDS = 10
+MAX_LOGOUT_BYTES = 128 * 1024
 TOO_MANY = "Too many sign-ins failed or were begun from your address. Wait a minute and try again."
 
 #: From the form to the key that signs in. Raises NotAuthenticated, which says what is wrong and what to do.
@@ -128,9 +131,36 @@ class SignIn:
             answer = await self._failed(request, PROVIDER, *explain_refusal(error))
         else:
             answer = RedirectResponse(security.safe_path(proved.next), 303)
-            await self._sessions.begin(request, answer, proved.principal, PROVIDER, proved.lifetime)
+            await self._sessions.begin(
+                request, answer, proved.principal, PROVIDER, proved.lifetime, proved.session
+            )
         security.delete_flow_cookie(answer, https)
         return answer
+
+    async def log_out(self, request: Request) -> Response:
+        """POST /dashboard/sign-in/oidc/back-channel-logout: the provider says that somebody signed out there.
+
+        The provider sends it, and no browser: what counts is the token's signature. Raises BodyTooLarge,
+        StoreUnavailable.
+        """
+        if self._provider is None:
+            return self._page(request, 404, "There is no such way to sign in.")
+        body = (await read_body(request, MAX_LOGOUT_BYTES)).decode("ascii", "replace")
+        try:
+            await self._provider.log_out(_logout_token(body))
+        except (TokenInvalid, ProviderUnavailable) as error:
+            return await self._refuse_logout(request, error)
+        return Response(status_code=200)
+
+    async def _refuse_logout(self, request: Request, error: TokenInvalid | ProviderUnavailable) -> Response:
+        if not self._limits.admits_failure(request):
+            return JSONResponse({"error": "slow_down"}, 429)
+        now = datetime.now(UTC)
+        await self._database.write(lambda t: audit_failed_sign_in(t, "back-channel logout", now))
+        if isinstance(error, ProviderUnavailable):
+            # The provider may send it again.
+            return JSONResponse({"error": "temporarily_unavailable"}, 503)
+        return JSONResponse({"error": "invalid_request", "error_description": str(error)}, 400)
 
     async def _failed(self, request: Request, way: str, status: int, problem: str) -> Response:
         """Answer a sign-in that failed, and audit it unless there were too many."""
@@ -154,6 +184,17 @@ class SignIn:
             token=request.query_params.get("token", "") if by_link else "",
             next=security.safe_path(request.query_params.get("next")),
         )
+
+
+def _logout_token(body: str) -> str:
+    """Return the token of a provider's form. Raises TokenInvalid."""
+    try:
+        tokens = parse_qs(body, max_num_fields=MAX_FORM_FIELDS).get("logout_token", [])
+    except ValueError:
+        tokens = []
+    if len(tokens) != 1:
+        raise TokenInvalid("the form has no logout_token, or several")
+    return tokens[0]
 
 
 def _text(form: FormData, name: str) -> str:

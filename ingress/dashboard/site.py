@@ -169,6 +169,7 @@ class Dashboard:
                 Route("/sign-in/link", self._sign_in.show),
                 Route(oidc.BEGIN, self._sign_in.to_provider, methods=["GET"]),
                 Route(oidc.CALLBACK, self._sign_in.from_provider, methods=["GET"]),
+                Route(oidc.LOGOUT, self._sign_in.log_out, methods=["POST"]),
                 Route("/sign-in/{way}", self._sign_in.post, methods=["POST"]),
                 Route("/sign-out", self._sign_out, methods=["POST"]),
                 Route("/theme", self._choose_theme, methods=["POST"]),

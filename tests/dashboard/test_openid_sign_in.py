@@ -30,6 +30,7 @@ from tests.support.browser import visiting
 from tests.support.dashboard import DashboardSite, SignedIn
 from tests.support.doors import open_doorway, rows
 from tests.support.openid_provider import CLIENT_ID, Forgery, OpenIdProvider, free_port, running_provider
+from tests.support.patience import ANSWER
 
 GROUPS = {"sre": "lead organization:acme", "guests": "viewer organization:acme", "ops": "operator"}
 
@@ -307,6 +308,85 @@ async def test_a_way_back_works_once_and_only_in_the_browser_that_began(
     site.client.cookies.clear()
     again = await site.client.get(back, headers=cookie)
     assert (again.status_code, "was used" in again.text) == (401, True)
+
+
+async def log_out(site: DashboardSite, token: str) -> int:
+    """Let the provider say that somebody signed out there. Browsers don't send it, so it names no origin."""
+    answer = await site.client.post(
+        "/dashboard/sign-in/oidc/back-channel-logout", data={"logout_token": token}
+    )
+    assert answer.headers["cache-control"] == "no-store"
+    return answer.status_code
+
+
+async def is_in(session: SignedIn) -> bool:
+    return (await session.get("/dashboard/issues")).status_code == 200
+
+
+async def test_who_signs_out_at_the_provider_is_out_of_the_sessions_that_it_names(
+    site: DashboardSite, provider: OpenIdProvider
+) -> None:
+    await provider.person("ada", groups=["sre"])
+    await provider.person("bob", groups=["sre"])
+
+    async def in_session(name: str, subject: str = "ada") -> SignedIn:
+        provider.forgery = Forgery(lambda claims: {**claims, "sid": name})
+        return await sign_in(site, provider, subject)
+
+    first, second, bobs = await in_session("S1"), await in_session("S2"), await in_session("S3", "bob")
+    provider.forgery = Forgery()
+    nameless, by_key = await sign_in(site, provider), await site.session(site.a_key(person="ada"))
+    assert await log_out(site, provider.logout_token(sid="S1")) == 200
+    assert [await is_in(session) for session in (first, second, bobs, nameless)] == [False, True, True, True]
+    # Named by another person's token, a session stays; one that the provider never named ends with any.
+    assert await log_out(site, provider.logout_token(sid="S3", sub="ada")) == 200
+    assert [await is_in(session) for session in (second, bobs, nameless)] == [True, True, False]
+    assert await log_out(site, provider.logout_token(sub="ada")) == 200
+    assert [await is_in(session) for session in (second, bobs, by_key)] == [False, True, True]
+    ended = [row for row in rows(site.database, tables.audit) if "signed out at the provider" in row.record]
+    assert len(ended) >= 3
+
+
+async def test_a_live_page_ends_soon_after_its_person_signed_out_at_the_provider(
+    site: DashboardSite, provider: OpenIdProvider
+) -> None:
+    await provider.person("ada", groups=["sre"])
+    provider.forgery = Forgery()
+    session = await sign_in(site, provider)
+    told: list[str] = []
+    async with site.client.stream(
+        "GET", "/dashboard/stream", headers={"Cookie": session.cookie}, timeout=ANSWER
+    ) as live:
+        async for line in live.aiter_lines():
+            if line.startswith("event:"):
+                told.append(line.removeprefix("event:").strip())
+            if told == ["beat"]:
+                assert await log_out(site, provider.logout_token(sub="ada")) == 200
+                told.append("signed out")
+    assert told[-1] == "ended"
+
+
+async def test_a_logout_token_is_good_once_and_only_if_the_provider_signed_it_for_signing_out(
+    site: DashboardSite, provider: OpenIdProvider
+) -> None:
+    await provider.person("ada", groups=["sre"])
+    provider.forgery = Forgery()
+    session = await sign_in(site, provider)
+    for bad in (
+        provider.logout_token(sub="ada", nonce="n"),
+        provider.logout_token(sub="ada", events={}),
+        provider.logout_token(sub="ada", aud="another"),
+        provider.logout_token(sub="ada") + "x",
+        "nothing",
+        "",
+    ):
+        assert await log_out(site, bad) == 400
+    assert await is_in(session)
+    token = provider.logout_token(sub="ada")
+    assert await log_out(site, token) == 200
+    session = await sign_in(site, provider)
+    assert await log_out(site, token) == 400
+    assert await is_in(session)
 
 
 async def test_a_code_that_was_used_signs_nobody_in(site: DashboardSite, provider: OpenIdProvider) -> None:

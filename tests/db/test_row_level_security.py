@@ -23,8 +23,8 @@ SHOP, BANK = "organization:shop", "organization:bank"
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
     "alembic_version", "api_keys", "audit_segments", "dashboard_sessions", "dead_letters", "key_checks",
-    "leases", "people", "request_paces", "request_permits", "saved_views", "schema_floor", "sign_in_flows",
-    "sign_in_links",
+    "leases", "logout_tokens", "people", "request_paces", "request_permits", "saved_views",
+    "schema_floor", "sign_in_flows", "sign_in_links",
 }  # fmt: skip
 
 

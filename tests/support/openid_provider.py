@@ -10,9 +10,11 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,7 @@ from tests.support.eventually import eventually
 from tests.support.patience import ANSWER
 
 CLIENT_ID = "calmo"
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 Claims = dict[str, Any]
 
 
@@ -76,6 +79,18 @@ class OpenIdProvider:
         assert answer.status_code == 302, answer.text
         self._note_challenge(address)
         return answer.headers["location"]
+
+    def logout_token(self, **claims: Any) -> str:
+        """Return what the provider sends to applications when somebody signs out there.
+
+        The wire signs it, so its key must be published: see `Forgery`.
+        """
+        at = int(time.time())
+        content = {"iss": self.address, "aud": CLIENT_ID, "iat": at, "exp": at + 120, **claims}
+        content.setdefault("jti", secrets.token_hex(8))
+        content.setdefault("events", {LOGOUT_EVENT: {}})
+        header = {"alg": "RS256", "kid": "wire", "typ": "logout+jwt"}
+        return jws.serialize_compact(header, json.dumps(content).encode(), self._key)
 
     async def close(self) -> None:
         await self._http.aclose()
