@@ -9,6 +9,9 @@ from typing import Any, Final
 
 #: How long an answer may be, in characters of JSON.
 MAX_ANSWER: Final = 20_000
+#: What is longer is cut to this before its characters are looked at: PagerDuty's answer may have 20 MB, and
+#: the process that answers the agent serves others too.
+MAX_CLEANED: Final = 10 * MAX_ANSWER
 #: Texts become shorter and lists of parts shorter, step by step, until the answer fits.
 _STEPS: Final = ((4096, 200), (1000, 100), (300, 50), (200, 20), (100, 8), (60, 3))
 #: Fields of a listed item that another tool shows of one item.
@@ -51,10 +54,10 @@ def smaller_limit(result: Any) -> int | None:
     return max(1, len(items) * MAX_ANSWER * 9 // (size * 10))
 
 
-def fit(value: Any) -> Any:
+def fit(value: Any, budget: int = MAX_ANSWER) -> Any:
     """Return the value within the budget. What was cut is counted where it was, under `left_out`."""
     for longest_text, longest_list in _STEPS:
-        if size_of(value) <= MAX_ANSWER:
+        if size_of(value) <= budget:
             break
         value = _cut(value, longest_text, longest_list)
     return value

@@ -33,7 +33,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
-from ingress.mcp.answer_budget import fit, lean_list, smaller_limit
+from ingress.mcp.answer_budget import MAX_CLEANED, fit, lean_list, smaller_limit
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
 from ingress.mcp.report_shapes import CONNECTION_FIELD, ReportShape
 from ingress.mcp.resources import ResourceHandlers, build_resource_handlers
@@ -225,7 +225,7 @@ def _build_digest(digest: Json) -> dict[str, Any]:
 
 def _data(value: Any) -> Any:
     """Return outside data as an agent reads it: without invisible characters, within the budget."""
-    return fit(clean_json(lean_list(value), MAX_TEXT_LENGTH))
+    return fit(clean_json(fit(lean_list(value), MAX_CLEANED), MAX_TEXT_LENGTH))
 
 
 def _parse_action(arguments: dict[str, Any]) -> tuple[str, str, Json]:
@@ -310,7 +310,7 @@ def build_result(call: Json) -> CallToolResult:
     error = call.get("error") or {}
     if state in {"failed", "unknown"}:
         # PagerDuty's error texts may repeat what people wrote.
-        failure = {"state": state, "notice": NOTICE, "untrusted": clean_json(error, MAX_TEXT_LENGTH)}
+        failure = {"state": state, "notice": NOTICE, "untrusted": _data(error)}
         return _content(failure, is_error=True)
     return build_failure(f"{state}: {error.get('message', 'no details')}")
 
