@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.audit_signatures import AuditKeys
-from calmo_pagerduty.db.group_writer import GroupWriter
+from calmo_pagerduty.db.group_writer import MAX_ATTEMPTS, GroupWriter, is_retryable
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.db.server_limits import VANISHED_SERVER, answer_seconds, session_options
 from calmo_pagerduty.db.statements import AUDIT_KEYS, restrict_visibility, run_restricted
@@ -155,12 +155,16 @@ class Database:
             raise _translate(error) from error
 
     def write_blocking(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in its own transaction, for programs without an event loop."""
-        try:
-            with self._writing.begin() as tx:
-                return work(tx)
-        except SQLAlchemyError as error:
-            raise _translate(error) from error
+        """Run `work` in its own transaction, for programs without an event loop. `work` may run twice."""
+        attempts_left = MAX_ATTEMPTS
+        while True:
+            attempts_left -= 1
+            try:
+                with self._writing.begin() as tx:
+                    return work(tx)
+            except SQLAlchemyError as error:
+                if not attempts_left or not is_retryable(error):
+                    raise _translate(error) from error
 
     def close(self) -> None:
         """Finish the waiting writes, and close all connections."""

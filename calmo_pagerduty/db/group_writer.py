@@ -128,7 +128,7 @@ class GroupWriter:
         # Whatever a job raises is its caller's to handle; unhandled here, it would end the writer's thread.
         except Exception as error:
             self._disconnect()
-            if len(batch) == 1 and _is_retryable(error) and attempts_left > 1:
+            if len(batch) == 1 and is_retryable(error) and attempts_left > 1:
                 return self._commit_prefix(batch, attempts_left - 1)
             if len(batch) > 1 and not _is_database_fault(error):
                 for job in batch:
@@ -158,10 +158,11 @@ def _settle(ends: Sequence[_End]) -> None:
             done.set_exception(error)
 
 
-def _is_retryable(error: Exception) -> bool:
+def is_retryable(error: Exception) -> bool:
+    """Tell whether the same transaction may succeed later: PostgreSQL ended it because of another one."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _RETRYABLE_SQLSTATES
 
 
 def _is_database_fault(error: Exception) -> bool:
     """Tell whether every job of the batch would fail in the same way: lock, full disk, lost connection."""
-    return not _is_retryable(error) and isinstance(error, OperationalError | InterfaceError)
+    return not is_retryable(error) and isinstance(error, OperationalError | InterfaceError)

@@ -205,3 +205,33 @@ async def test_who_holds_what_other_processes_wait_for_waits_for_nothing_more(da
     assert before == appending and after == last
     # On SQLite all writers wait for one lock, so that none can hold what another one needs.
     assert (appending == after) == database.commits_in_order
+
+
+@pytest.mark.each_database
+async def test_two_writes_that_wait_for_each_other_are_both_made(
+    database: Database, migrated_url: str
+) -> None:
+    """A program of commands on one side, the service on the other: PostgreSQL ends one of them."""
+    if database.commits_in_order:
+        pytest.skip("SQLite has one lock, and whoever waits for it holds none")
+    for name in ("a", "b"):
+        await database.write(put(name))
+    attempts, locked = [0], {"a": threading.Event(), "b": threading.Event()}
+
+    def lock(tx: sa.Connection, name: str) -> None:
+        tx.execute(sa.update(tables.leases).where(tables.leases.c.name == name).values(holder="locked"))
+        locked[name].set()
+
+    def work(first: str, second: str) -> Callable[[sa.Connection], None]:
+        def lock_both(tx: sa.Connection) -> None:
+            attempts[0] += 1
+            lock(tx, first)
+            assert locked[second].wait(EVENTUALLY)
+            lock(tx, second)
+
+        return lock_both
+
+    with closing(Database(migrated_url)) as other:
+        by_command = asyncio.to_thread(other.write_blocking, work("b", "a"))
+        await asyncio.gather(database.write(work("a", "b")), by_command)
+    assert attempts[0] >= 3, "one of them was ended, and made again"
