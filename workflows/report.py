@@ -19,11 +19,14 @@ with workflow.unsafe.imports_passed_through():
 
 
 class ReportStart(FrozenModel):
-    """`until`: the end of the report's time (UTC); by default the workflow's start."""
+    """`until`: the end of the report's time (UTC), by default the workflow's start. `days`: how long that
+    time is, by default as usual for the kind.
+    """
 
     connection_id: str
     kind: ReportKind
     until: datetime | None = None
+    days: int | None = None
 
 
 class ReportEnd(FrozenModel):
@@ -48,7 +51,11 @@ class ReportWorkflow:
         kept: ReportKept = await workflow.execute_activity_method(
             ReportActivities.keep_report,
             ReportToMake(
-                report_id=report_id, connection_id=start.connection_id, kind=start.kind, until=until
+                report_id=report_id,
+                connection_id=start.connection_id,
+                kind=start.kind,
+                until=until,
+                days=start.days,
             ),
             task_queue=queue,
             **activity_options.REPORT,

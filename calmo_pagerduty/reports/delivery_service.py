@@ -14,7 +14,7 @@ from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.performance.report import InvalidPeriod
+from calmo_pagerduty.performance.report import DAY, InvalidPeriod
 from calmo_pagerduty.reports import store
 from calmo_pagerduty.reports.delivery_rules import Outcome, checked_address, outcome_of, signed_headers
 from calmo_pagerduty.reports.model import MadeReport, ReportKind
@@ -35,6 +35,8 @@ class ReportToMake(FrozenModel):
     connection_id: str
     kind: ReportKind
     until: datetime
+    #: How long before `until` the report begins; None is as usual for the kind.
+    days: int | None = None
 
 
 class ReportKept(FrozenModel):
@@ -102,7 +104,8 @@ class ReportDeliveryService:
     async def keep(self, order: ReportToMake) -> ReportKept:
         """Make a scheduled report and keep it, once. Raises SnapshotUnreadable."""
         reader = Reader(SCHEDULER, EVERYTHING, NO_PERSONS)
-        asked = ReportOrder(order.kind, until=int(order.until.timestamp()))
+        seconds = None if order.days is None else order.days * DAY
+        asked = ReportOrder(order.kind, until=int(order.until.timestamp()), seconds=seconds)
         try:
             made = await self._reports.make(reader, order.connection_id, asked)
         except (SnapshotNotFound, InvalidPeriod):

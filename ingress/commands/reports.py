@@ -119,13 +119,17 @@ def schedule_report(
     weekday: Annotated[str, typer.Option(help="For week: monday to sunday")] = "monday",
     hour: Annotated[int, typer.Option(help="Local hour, 0 to 23")] = 7,
     time_zone: Annotated[str, typer.Option(help="IANA's name, such as Europe/London")] = "Etc/UTC",
+    days: Annotated[
+        int | None, typer.Option(help="How many days each report is about; default: as usual for the kind")
+    ] = None,
     connection: Annotated[str | None, CONNECTION] = None,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Say when a kind of report is made, kept, and sent to the connection's address."""
     client = client_of(data_dir)
     body = {
-        "kind": kind.value, "every": every, "weekday": weekday, "hour": hour, "time_zone": time_zone
+        "kind": kind.value, "every": every, "weekday": weekday, "hour": hour, "time_zone": time_zone,
+        "days": days,
     }  # fmt: skip
     client.send("PUT", f"{connection_path(client, connection)}/report-schedules", body)
     echo_text(f"{kind.value}: {'not scheduled' if every == 'never' else f'every {every}'}")

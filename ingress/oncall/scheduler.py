@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.findings import queries as findings
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.oncall import reason_queries as run_reasons
 from calmo_pagerduty.oncall.reason_queries import FIRST_TIME, AnalysedConnection
 from calmo_pagerduty.temporal.client import MissingSearchAttributes
@@ -16,6 +18,7 @@ from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.reconciliation import schedules
 from ingress.reconciliation.kept_schedules import KeptSchedules
+from ingress.reports.report_schedules import REPORTS
 from workflows.oncall_analysis import OnCallStart
 
 logger = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ class OnCallScheduler:
         self._task_queue = task_queue
         self._analyses = KeptSchedules(schedules.ONCALL, database, task_queue)
         self._digests = KeptSchedules(schedules.DIGEST, database, task_queue)
+        self._reports = KeptSchedules(REPORTS, database, task_queue)
 
     async def run(self) -> None:
         while True:
@@ -55,6 +59,9 @@ class OnCallScheduler:
             await self._start(client, connection)
         await self._analyses.remove_others(client, {connection.connection_id for connection in analysed})
         await self._schedule_digests(client)
+        # People make the schedules of reports. What is left of removed connections ends with them.
+        live = await self._database.read(lambda t: connections.list_connections(t, EVERYTHING))
+        await self._reports.remove_others(client, {connection.id for connection in live})
 
     async def _start(self, client: Client, connection: AnalysedConnection) -> None:
         """Start a run if there is a reason."""

@@ -146,6 +146,7 @@ class KeptReportEndpoints:
                 body.kind,
                 DigestTime(body.weekday, body.hour, body.minute, body.time_zone),
                 monthly=body.every == "month",
+                days=body.days,
             )
         return await self._schedules(connection.id)
 
@@ -154,7 +155,10 @@ class KeptReportEndpoints:
         return ReportSchedulesModel(
             schedules=[
                 ReportScheduleModel(
-                    kind=str(row.kind), is_paused=row.is_paused, next_times=list(row.next_times)
+                    kind=str(row.kind),
+                    is_paused=row.is_paused,
+                    next_times=list(row.next_times),
+                    days=row.days,
                 )
                 for row in found
             ]

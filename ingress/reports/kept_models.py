@@ -74,12 +74,17 @@ class ReportScheduleBody(DigestTimeModel):
 
     kind: ReportKind
     every: Literal["week", "month", "never"] = "week"
+    days: int | None = Field(
+        None, ge=1, le=366, description="How many days each report is about. Default: the kind's own."
+    )
 
 
 class ReportScheduleModel(Model):
     kind: str
     is_paused: bool
     next_times: list[datetime]
+    #: How many days each report is about; null is the kind's own.
+    days: int | None = None
 
 
 class ReportSchedulesModel(Model):

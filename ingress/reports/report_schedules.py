@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
+from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
     Schedule,
@@ -23,11 +25,34 @@ from calmo_pagerduty.reports.model import ReportKind
 from calmo_pagerduty.temporal.client import ensure_search_attributes
 from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from ingress.reconciliation.digest_schedules import DigestTime, digest_spec
+from ingress.reconciliation.schedules import ScheduledWorkflow
 from workflows import names
 from workflows.report import ReportStart
 
 #: After an outage a report is made late rather than not at all.
 CATCHUP_WINDOW = timedelta(days=3)
+
+
+def _id_of(kind: ReportKind, connection_id: str) -> str:
+    return names.report_workflow_id(connection_id, kind)
+
+
+def _start_of(kind: ReportKind, connection_id: str) -> ReportStart:
+    return ReportStart(connection_id=connection_id, kind=kind)
+
+
+#: All that may be scheduled, for those who delete what a removed connection leaves.
+REPORTS = tuple(
+    ScheduledWorkflow(
+        names.REPORT_WORKFLOW,
+        partial(_id_of, kind),
+        partial(_start_of, kind),
+        lambda zone: digest_spec(DigestTime.in_zone(zone)),
+        CATCHUP_WINDOW,
+        is_made_once=True,
+    )
+    for kind in ReportKind
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +62,8 @@ class ReportSchedule:
     kind: ReportKind
     is_paused: bool
     next_times: tuple[datetime, ...]
+    #: How many days each report is about; None is the kind's own.
+    days: int | None
 
 
 async def put_schedule(
@@ -47,8 +74,12 @@ async def put_schedule(
     kind: ReportKind,
     time: DigestTime,
     monthly: bool,
+    days: int | None = None,
 ) -> None:
-    """Create or replace the schedule of a kind. Raises TemporalUnavailable, MissingSearchAttributes."""
+    """Create or replace the schedule of a kind, for reports about so many days; None is the kind's own.
+
+    Raises TemporalUnavailable, MissingSearchAttributes.
+    """
     schedule_id = names.report_workflow_id(connection_id, kind)
     attributes = [
         SearchAttributePair(names.CONNECTION, connection_id),
@@ -57,7 +88,7 @@ async def put_schedule(
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             names.REPORT_WORKFLOW,
-            ReportStart(connection_id=connection_id, kind=kind),
+            ReportStart(connection_id=connection_id, kind=kind, days=days),
             id=schedule_id,
             task_queue=task_queue,
             typed_search_attributes=TypedSearchAttributes(attributes),
@@ -90,7 +121,8 @@ async def list_schedules(client: Client, connection_id: str) -> tuple[ReportSche
                 raise TemporalUnavailable(str(error.status.name)) from error
             continue
         times = tuple(told.info.next_action_times[:3])
-        found.append(ReportSchedule(kind, told.schedule.state.paused, times))
+        days = await _days_of(client, told.schedule)
+        found.append(ReportSchedule(kind, told.schedule.state.paused, times, days))
     return tuple(found)
 
 
@@ -103,6 +135,17 @@ async def delete_schedule(client: Client, connection_id: str, kind: ReportKind) 
             return False
         raise TemporalUnavailable(str(error.status.name)) from error
     return True
+
+
+async def _days_of(client: Client, schedule: Schedule) -> int | None:
+    """Return how many days the reports of a schedule are about, as Temporal keeps its start."""
+    if not isinstance(schedule.action, ScheduleActionStartWorkflow) or not schedule.action.args:
+        return None
+    payload = schedule.action.args[0]
+    if not isinstance(payload, Payload):
+        return None
+    [start] = await client.data_converter.decode([payload], [ReportStart])
+    return start.days if isinstance(start, ReportStart) else None
 
 
 def _monthly(time: DigestTime) -> ScheduleSpec:

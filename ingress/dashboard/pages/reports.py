@@ -1,11 +1,14 @@
 """Reports: what can be downloaded of an account, and the workload with its fairness on a page."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple, get_args
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from calmo_pagerduty.access.permissions import CONNECTIONS_WRITE, FINDINGS_READ
+from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN, CONNECTIONS_WRITE, FINDINGS_READ
+from calmo_pagerduty.performance.report import Grouping
 from calmo_pagerduty.reports.model import KINDS, ReportKind
 from calmo_pagerduty.temporal.unavailable import TemporalUnavailable
 from calmo_pagerduty.workload.reports import workload_figures, workload_tables
@@ -13,13 +16,18 @@ from calmo_pagerduty.workload.tables import Cell, ReportTable, cell_text
 from ingress.api.endpoints import NoInput, query_values
 from ingress.api.errors import ResourceNotFound
 from ingress.dashboard.accounts import Account, find_account
-from ingress.dashboard.page import Action, Ask, Content, Done, Page
+from ingress.dashboard.page import Action, Ask, Content, Done, Page, PageAtOnce
 from ingress.dashboard.security import ROOT
 from ingress.dashboard.tables import Column, Table
 from ingress.escalation.models import LintQuery
-from ingress.findings.digest_endpoints import DigestQuery
+from ingress.findings.digest_endpoints import DigestQuery, Weekday
 from ingress.findings.report_endpoints import ReportQuery
-from ingress.reports.kept_models import ReportDeliveryModel, ReportScheduleBody, ReportScheduleModel
+from ingress.reports.kept_models import (
+    ReportAddressBody,
+    ReportDeliveryModel,
+    ReportScheduleBody,
+    ReportScheduleModel,
+)
 from ingress.reports.models import ReportDocumentQuery
 from ingress.workload.models import PeriodDocumentQuery, WorkloadDocumentQuery, WorkloadQuery
 
@@ -139,8 +147,13 @@ def _next_time(row: ReportScheduleModel) -> str:
 
 SCHEDULE_COLUMNS: tuple[Column[ReportScheduleModel], ...] = (
     Column("Report", lambda row: KINDS[ReportKind(row.kind)].title),
+    Column("About", lambda row: f"the {row.days or KINDS[ReportKind(row.kind)].days} days before"),
     Column("Next", _next_time),
 )
+
+
+#: As a week begins here.
+WEEKDAYS = (*get_args(Weekday)[1:], get_args(Weekday)[0])
 
 
 async def _schedules(account: Account) -> tuple[Table[ReportScheduleModel], bool]:
@@ -160,6 +173,9 @@ async def schedule(ask: Ask) -> Done:
         {
             "kind": ask.text("kind") or "",
             "every": ask.text("every") or "",
+            "days": ask.text("days"),
+            "weekday": ask.text("weekday") or "monday",
+            "hour": ask.text("hour") or 7,
             "time_zone": account.zone().key,
         }
     )
@@ -171,6 +187,23 @@ async def schedule(ask: Ask) -> Done:
         else f"{title} is made every {body.every}."
     )
     return Done(f"{ROOT}/reports{account.query_text}#schedules", words)
+
+
+async def set_address(ask: Ask) -> PageAtOnce:
+    """POST /dashboard/reports/address: the secret is shown only in this answer. Raises AddressRefused."""
+    account = await find_account(ask, ask.text("connection"))
+    body = ReportAddressBody.model_validate({"url": ask.text("url") or ""})
+    made = await ask.ingress.kept_reports.set_address(account.request, ask.caller, body)
+    back = f"{ROOT}/reports?connection={account.connection}#address"
+    return PageAtOnce(ADDRESS, Content({"made": made, "back": back}))
+
+
+async def remove_address(ask: Ask) -> Done:
+    """POST /dashboard/reports/address/remove"""
+    account = await find_account(ask, ask.text("connection"))
+    await ask.ingress.kept_reports.remove_address(account.request, ask.caller, NoInput())
+    words = "Reports are kept, and sent nowhere."
+    return Done(f"{ROOT}/reports?connection={account.connection}#address", words)
 
 
 async def show_list(ask: Ask) -> Content:
@@ -185,8 +218,19 @@ async def show_list(ask: Ask) -> Content:
         for row in kept.reports
     ]
     schedules, may_schedule = await _schedules(account)
+    sent_to = None
+    if ask.may(CONNECTIONS_ADMIN):
+        sent_to = await ask.ingress.kept_reports.show_address(account.request, ask.caller, NoInput())
     return account.content(
-        {"reports": REPORTS, "endings": ENDINGS, "kinds": KINDS, "may_schedule": may_schedule},
+        {
+            "reports": REPORTS,
+            "endings": ENDINGS,
+            "kinds": KINDS,
+            "groupings": list(Grouping),
+            "may_schedule": may_schedule,
+            "weekdays": WEEKDAYS,
+            "sent_to": sent_to,
+        },
         {
             "schedules": schedules,
             "kept": Table("Kept reports", KEPT_COLUMNS, rows, empty="No report was made on a schedule yet."),
@@ -211,12 +255,33 @@ async def download(ask: Ask) -> Content:
     given = {key: value for key, value in query_values(ask.request, LintQuery).items() if value}
     fmt = given.pop("format", report.formats[0])
     given.pop("connection", None)
+    given = _with_range(given, account.zone())
     if fmt not in report.formats:
         raise ResourceNotFound(f"format: this report comes as {', '.join(report.formats)}")
     answer: Response = await report.make(account, fmt, given)
     file = f"{report.name}-{ask.now:%Y-%m-%d}.{ENDINGS[fmt]}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return Content(file=answer)
+
+
+def _with_range(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Return the parameters with the form's first and last day as moments, in local time of the zone.
+
+    A range goes before a number of days. What is no date stays, so that the endpoint says so.
+    """
+    asked = {name: value for name, value in given.items() if name not in {"from", "to"}}
+    for field, name, later in (("from", "since", 0), ("to", "until", 1)):
+        day = str(given.get(field) or "")
+        if not day:
+            continue
+        asked.pop("days", None)
+        try:
+            # The last day is part of the range.
+            local = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), zone)
+            asked[name] = local.isoformat()
+        except (ValueError, OverflowError):
+            asked[name] = day
+    return asked
 
 
 async def show_workload(ask: Ask) -> Content:
@@ -258,7 +323,13 @@ def _table(table: ReportTable) -> Table[tuple[Cell, ...]]:
     return Table(table.title, columns, table.rows, empty="There is nothing in this time.")
 
 
-ACTIONS = (Action("/reports/schedule", CONNECTIONS_WRITE, schedule),)
+#: The answer to the form of the address; it has no address of its own.
+ADDRESS = Page("/reports", "Where reports are sent", FINDINGS_READ, show_list, "report_address")
+ACTIONS = (
+    Action("/reports/schedule", CONNECTIONS_WRITE, schedule),
+    Action("/reports/address", CONNECTIONS_ADMIN, set_address),
+    Action("/reports/address/remove", CONNECTIONS_ADMIN, remove_address),
+)
 PAGES = (
     Page("/reports", "Reports", FINDINGS_READ, show_list, "reports", menu="Reports", key="r"),
     Page("/reports/workload", "Workload and fairness", FINDINGS_READ, show_workload, "workload"),
