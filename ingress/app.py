@@ -165,6 +165,7 @@ async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await run()
+        # A part that ends by a bug begins again, and the others go on.
         except Exception:
             logger.critical("part_ended", extra={"part": name}, exc_info=True)
         await asyncio.sleep(RESTART_PAUSE_SECONDS)

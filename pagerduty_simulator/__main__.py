@@ -7,7 +7,7 @@ import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-from pagerduty_simulator.cli import main  # noqa: E402
+from pagerduty_simulator.cli import main  # noqa: E402 - after the signals are set
 
 if __name__ == "__main__":
     main()

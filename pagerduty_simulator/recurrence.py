@@ -125,6 +125,6 @@ def _dates(name: str, recurrence: tuple[str, ...], zone: ZoneInfo) -> set[dateti
 def _wall(text: str, zone: ZoneInfo) -> datetime:
     """Parse a time of RFC 5545 as wall-clock time in the zone; a bare date is its last second."""
     if len(text) == len("20260105"):
-        return datetime.strptime(text, "%Y%m%d") + _ONE_DAY - timedelta(seconds=1)  # noqa: DTZ007
-    at = datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007
+        return datetime.strptime(text, "%Y%m%d") + _ONE_DAY - timedelta(seconds=1)  # noqa: DTZ007 - RFC 5545 writes local times
+    at = datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 - RFC 5545 writes local times
     return at.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if text.endswith("Z") else at

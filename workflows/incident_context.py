@@ -111,6 +111,7 @@ class IncidentContextWorkflow:
         try:
             await self._gather(started)
             end = await self._assess(started)
+        # A cancellation comes as several types, some of which are no Exception.
         except BaseException as error:
             if is_cancelled_exception(error):
                 await self._fail(started)

@@ -79,6 +79,7 @@ class ToolCallWorkflow:
                 await self._wait_for_decision(ticket)
             if self._state is CallState.RUNNING:
                 self._state = await self._carry_out(ticket)
+        # A cancellation comes as several types, some of which are no Exception.
         except BaseException as error:
             if is_cancelled_exception(error):
                 await self._end(ticket, CallState.DENIED, "an operator cancelled the workflow")

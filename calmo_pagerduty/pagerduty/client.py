@@ -149,5 +149,6 @@ class PagerDutyClient:
         """Record the limits. A failing database must not lose the answer to a write."""
         try:
             await self._permits.record_limits(rate_headers(answer.headers), limited)
+        # Whatever fails here, the caller gets PagerDuty's answer.
         except Exception:
             _log.warning("rate_limits_not_noted", exc_info=True)

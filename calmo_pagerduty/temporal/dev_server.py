@@ -78,8 +78,8 @@ class TemporalDevServer:
                     return
             except (TimeoutError, ServerDidNotStart):
                 await self.stop()
+            # A caller that stops waiting (Ctrl-C) must leave no process running.
             except BaseException:
-                # A caller that stops waiting (Ctrl-C) must leave no process running.
                 await self.kill()
                 raise
         raise ServerDidNotStart(f"the Temporal server did not start; see {self.log_file}")

@@ -324,8 +324,8 @@ class Forwarder:
         now = datetime.now(UTC)
         try:
             await self._database.write(lambda c: deliveries.mark_forwarded(c, seqs, now))
+        # Also if cancelled: the write may have happened or not, and marking again changes nothing.
         except BaseException:
-            # Also if cancelled: the write may have happened or not, and marking again changes nothing.
             self._sent = seqs + self._sent
             raise
         self._inbox.forget(seqs)

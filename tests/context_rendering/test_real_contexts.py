@@ -42,7 +42,7 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     page = (await http.get(begun["links"]["page"], headers=headers)).text
     assert f"`{INJECTION}`" in page and page.count("evil.example") == page.count(f"`{INJECTION}`")
     picture = (await http.get(begun["links"]["picture"], headers=headers)).text
-    names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
+    names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314 - our own picture
     assert {"Checkout API", "Order database", "this incident"} <= names
     async with served(gathering) as url, agent(url, headers) as client:
         told = data_of(await client.call_tool("get_incident_context", {"incident": ref.incident_id}))

@@ -46,7 +46,7 @@ async def test_each_version_is_written_once(system: System) -> None:
         await system.gather_context(ref)
         # A note is there before its call has ended: that comes last.
         told = ["begins", "done"] * version
-        await eventually(lambda: outcomes(system), lambda found, told=told: found == told)  # type: ignore[misc]
+        await eventually(lambda: outcomes(system), lambda found, told=told: found == told)  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
     first, second = notes(system, ref.incident_id)
     assert first.startswith(f"{NOTE_MARKER}, version 1\nImpact: ")
     assert second.startswith(f"{NOTE_MARKER}, version 2\n")

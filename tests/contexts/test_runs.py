@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from calmo_pagerduty.contexts import store
 from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from tests.support.eventually import eventually
@@ -139,8 +140,8 @@ async def test_a_removed_connection_ends_it_at_once(system: System) -> None:
         await (await system.start_context(ref)).result()
 
 
-async def state_of(system: System, ref: object) -> ContextState | None:
-    found = system.stored(ref)  # type: ignore[arg-type]
+async def state_of(system: System, ref: IncidentRef) -> ContextState | None:
+    found = system.stored(ref)
     return found.state if found else None
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -19,8 +20,8 @@ NOTHING = ExplanationInput("Q1")
 READY = replace(NOTHING, webhooks=1, with_secret=1)
 
 
-def with_delivery(state: DeliveryState, **more: object) -> ExplanationInput:
-    return replace(READY, deliveries={state: 1}, latest={state: 7}, workflow_id="pd-incident:Q1:con", **more)  # type: ignore[arg-type]
+def with_delivery(state: DeliveryState, **more: Any) -> ExplanationInput:
+    return replace(READY, deliveries={state: 1}, latest={state: 7}, workflow_id="pd-incident:Q1:con", **more)
 
 
 FORWARDED = with_delivery(DeliveryState.FORWARDED, workers=1, workflow=WorkflowStatus.RUNNING)

@@ -173,4 +173,4 @@ def _print_figures(
 def _print(*lines: object) -> None:
     """Pytest shows it with -s, and with a failure."""
     for line in lines:
-        print(line)  # noqa: T201
+        print(line)  # noqa: T201 - a program for people

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -118,8 +119,8 @@ def test_the_same_decision_again_is_no_event() -> None:
     assert change_when_decided(decided, Trigger.DISMISS, "it is a drill").kind is FindingEventKind.DISMISSED
 
 
-def inputs(**changed: object) -> AnalysisInputs:
-    return replace(AnalysisInputs(counts={}, fetched_at=NOON), **changed)  # type: ignore[arg-type]
+def inputs(**changed: Any) -> AnalysisInputs:
+    return replace(AnalysisInputs(counts={}, fetched_at=NOON), **changed)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ async def fuzz(service: System, examples: int) -> None:
         for mode in GenerationMode if takes_something else (GenerationMode.POSITIVE,):
             try:
                 await asyncio.to_thread(fuzz_operation, service, operation, mode, examples, loop)
+            # All failures are told at the end, of whatever kind.
             except Exception as error:
                 failures.append(f"{mode} {operation.label}: {type(error).__name__}: {error}"[:600])
     assert not failures, "\n".join(failures)

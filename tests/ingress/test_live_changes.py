@@ -112,8 +112,8 @@ def test_after_a_break_exactly_the_missed_changes_come_in_order(ingress: Ingress
         [heard] = stream.take(1)
     missed = [a_change(ingress) for _ in range(5)]
     last = str(heard["id"])
-    given = {"last_event_id": last} if resume == "header" else {"query": f"?after={last}"}
-    with a_stream(ingress, **given) as stream:  # type: ignore[arg-type]
+    given: dict[str, Any] = {"last_event_id": last} if resume == "header" else {"query": f"?after={last}"}
+    with a_stream(ingress, **given) as stream:
         missed.append(a_change(ingress))
         events = stream.take(6)
     assert [event["issue"]["incident_id"] for event in events] == missed

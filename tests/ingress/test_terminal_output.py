@@ -84,19 +84,21 @@ def acting_characters(shown: str) -> set[str]:
 @settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_no_view_holds_a_character_that_acts_on_the_terminal(text: str) -> None:
-    console = new_console(io.StringIO(), width=120)
+    out = io.StringIO()
+    console = new_console(out, width=120)
     for view in views(text):
         console.print(view)
-    written = console.file.getvalue()  # type: ignore[attr-defined]
+    written = out.getvalue()
     assert acting_characters(written) == set()
 
 
 def test_a_terminal_gets_our_own_styles_and_no_link_of_others() -> None:
-    console = new_console(io.StringIO(), width=120, force_terminal=True, color_system="truecolor")
+    out = io.StringIO()
+    console = new_console(out, width=120, force_terminal=True, color_system="truecolor")
     console.print(Text("red \x1b[2J", style="bold red"))
     console.print(Text("here", style="link http://a.example/\x1b[2J"))
     console.print("[link=http://evil.example]here[/link]")
-    written = console.file.getvalue()  # type: ignore[attr-defined]
+    written = out.getvalue()
     assert "\x1b[1;31m" in written and "\x1b[2J" not in written and "\x1b]8" not in written
 
 

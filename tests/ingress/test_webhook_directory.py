@@ -50,7 +50,7 @@ def _late(database: Database, asked: threading.Event, go_on: threading.Event) ->
         await asyncio.to_thread(go_on.wait, EVENTUALLY)
         return answer
 
-    return SimpleNamespace(read=read)  # type: ignore[return-value]
+    return SimpleNamespace(read=read)  # type: ignore[return-value]  # it only reads
 
 
 def _pause(database: Database, webhook_id: str) -> None:

@@ -12,7 +12,7 @@ class Point(FrozenModel):
 
 def test_a_frozen_value_does_not_change() -> None:
     with pytest.raises(ValidationError):
-        Point(x=1).x = 2  # type: ignore[misc]
+        Point(x=1).x = 2  # type: ignore[misc]  # that it is refused is tested
 
 
 def test_a_field_that_a_newer_version_added_is_ignored() -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,8 @@ def a_service(
     return account.services[service.id]
 
 
-def opened(account: Account, service: Service, **arguments: str) -> str:
-    account.trigger(service.id, "Down", **arguments)  # type: ignore[arg-type]
+def opened(account: Account, service: Service, **arguments: Any) -> str:
+    account.trigger(service.id, "Down", **arguments)
     return account.incident_order[-1]
 
 

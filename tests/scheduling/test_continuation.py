@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.scheduling.continuation import continue_schedule
@@ -24,7 +25,7 @@ MONDAY = 1_792_396_800
 BEFORE, AFTER = Span(MONDAY + 3600, MONDAY + 40 * DAY), Span(MONDAY + DAY, MONDAY + 41 * DAY)
 
 
-def read_in(window: Span, *members: str | None, **changed: object) -> Schedule:
+def read_in(window: Span, *members: str | None, **changed: Any) -> Schedule:
     """Return a weekly rotation as PagerDuty renders it in the window."""
     event = RotationEvent(
         "E1", "Weekly", MONDAY, MONDAY + WEEK, "Europe/Berlin", MONDAY, None, ("RRULE:FREQ=WEEKLY",),
@@ -34,7 +35,7 @@ def read_in(window: Span, *members: str | None, **changed: object) -> Schedule:
         "S1", "Shop", None, ScheduleKind.SHIFTS, "Europe/Berlin", rotations=(Rotation("R1", "R1", (event,)),),
         rendered_coverage_percentage=100.0, read_at=window.start,
     )  # fmt: skip
-    schedule = replace(schedule, **changed)  # type: ignore[arg-type]
+    schedule = replace(schedule, **changed)
     entries, holes = render(schedule, window), render_holes(schedule, window)
     return replace(schedule, entries=entries, intended_holes=holes)
 

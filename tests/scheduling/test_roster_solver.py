@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ NURSE_REQUESTS = (
 )
 
 
-def people(*names: str, **parts: object) -> tuple[RosterPerson, ...]:
-    return tuple(RosterPerson(name, name, **parts) for name in names)  # type: ignore[arg-type]
+def people(*names: str, **parts: Any) -> tuple[RosterPerson, ...]:
+    return tuple(RosterPerson(name, name, **parts) for name in names)
 
 
 def nurse_shifts(days: int) -> tuple[RosterShift, ...]:

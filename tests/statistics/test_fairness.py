@@ -1,5 +1,7 @@
 """The fairness table and the numbers of chance are those that were published or computed by hand."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -52,9 +54,9 @@ def test_nothing_to_bear_is_unknown_and_not_fair(amounts: list[float]) -> None:
 
 
 @given(AMOUNTS, st.randoms(use_true_random=False), st.integers(1, 50))
-def test_order_and_unit_change_nothing(amounts: list[int], random: object, factor: int) -> None:
+def test_order_and_unit_change_nothing(amounts: list[int], random: Random, factor: int) -> None:
     shuffled = list(amounts)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     scaled = [factor * amount for amount in shuffled]
     assert gini(scaled) == pytest.approx(gini(amounts))
     assert jain(scaled) == pytest.approx(jain(amounts))

@@ -43,7 +43,7 @@ class Weather:
             # One slot each: a second blow at the very same moment would test nothing more.
             slot = self.seconds / len(mine)
             found[part] = [
-                Blow(slot * (index + 0.8 * rng.random()), kind, part, seconds)  # type: ignore[arg-type]
+                Blow(slot * (index + 0.8 * rng.random()), kind, part, seconds)  # type: ignore[arg-type]  # mypy widens the kind to str
                 for index, (kind, part, seconds) in enumerate(mine)
             ]
         return found

@@ -58,7 +58,7 @@ def serve(path: Path) -> None:
     import ingress.commands.context_progress
     import ingress.commands.context_view
     import ingress.commands.local_store
-    import ingress.mcp.stdio  # noqa: F401
+    import ingress.mcp.stdio  # noqa: F401 - to import it is what takes long
     from ingress.cli import COMMANDS, LazyCommand
 
     for row in COMMANDS:

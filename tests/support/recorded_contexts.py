@@ -31,7 +31,7 @@ async def context_gathered_again(system: System) -> str:
     ref = system.trigger()
     handle = await system.start_context(ref, "first event", debounce=timedelta(milliseconds=200))
     await handle.signal(names.SIGNAL_GATHER_AGAIN, "priority raised")
-    while "listIncidentNotes" not in system.asked():  # noqa: ASYNC110
+    while "listIncidentNotes" not in system.asked():  # noqa: ASYNC110 - the server announces nothing
         await asyncio.sleep(0.02)
     await handle.signal(names.SIGNAL_GATHER_AGAIN, "reopened")
     assert (await handle.result()).version == 2
@@ -65,7 +65,7 @@ async def context_cancelled(system: System) -> str:
     system.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
     ref = system.trigger()
     handle = await system.start_context(ref, "first event")
-    while "listIncidentNotes" not in system.asked():  # noqa: ASYNC110
+    while "listIncidentNotes" not in system.asked():  # noqa: ASYNC110 - the server announces nothing
         await asyncio.sleep(0.02)
     await handle.cancel()
     try:

@@ -164,6 +164,7 @@ async def running_service(
     try:
         await service.start()
         yield service
+    # Whatever ends the test, the logs tell why.
     except BaseException:
         print(service.logs())  # noqa: T201 - shown by pytest with the failure
         raise

@@ -15,7 +15,7 @@ def graph(text: str, *alone: str) -> ServiceGraph:
     """Return the graph of edges such as `a>b b>c`, and of services without any."""
     edges = tuple(sorted(tuple(map(key, edge.split(">"))) for edge in text.split()))
     keys = sorted({end for edge in edges for end in edge} | {key(name) for name in alone})
-    return ServiceGraph({node: ServiceNode(node, node.id) for node in keys}, edges)  # type: ignore[arg-type] # pairs
+    return ServiceGraph({node: ServiceNode(node, node.id) for node in keys}, edges)  # type: ignore[arg-type]  # mypy knows no pairs here
 
 
 def random_graph(rng: random.Random, nodes: int, edges: int) -> ServiceGraph:

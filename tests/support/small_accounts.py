@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
@@ -30,7 +31,7 @@ MONDAY = 1_791_158_400
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-def account(**parts: object) -> AccountSnapshot:
+def account(**parts: Any) -> AccountSnapshot:
     """Return a complete snapshot of an account, rendered for five weeks before and 13 after `MONDAY`."""
     complete = AccountSnapshot(
         id="snap-1",
@@ -41,7 +42,7 @@ def account(**parts: object) -> AccountSnapshot:
         time_zone="Etc/UTC",
         sections=tuple(Section(name, SectionState.COMPLETE, MONDAY, 0) for name in SectionName),
     )
-    return replace(complete, **parts)  # type: ignore[arg-type]
+    return replace(complete, **parts)
 
 
 def user(user_id: str, *rules: tuple[int, ContactKind], low: Iterable[tuple[int, ContactKind]] = ()) -> User:
@@ -90,7 +91,7 @@ def policy(*levels: EscalationRule, num_loops: int = 0, policy_id: str = "P1") -
     return Policy(policy_id, f"Name of {policy_id}", None, levels, num_loops)
 
 
-def service(service_id: str = "V1", policy_id: str | None = "P1", **parts: object) -> Service:
+def service(service_id: str = "V1", policy_id: str | None = "P1", **parts: Any) -> Service:
     plain = Service(
         service_id,
         f"Name of {service_id}",
@@ -99,4 +100,4 @@ def service(service_id: str = "V1", policy_id: str | None = "P1", **parts: objec
         policy_id,
         urgency=UrgencyRule(UrgencyKind.CONSTANT, Urgency.HIGH),
     )
-    return replace(plain, **parts)  # type: ignore[arg-type]
+    return replace(plain, **parts)

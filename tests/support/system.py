@@ -204,12 +204,12 @@ class System:
 
     def hold_webhooks(self) -> None:
         """From now on PagerDuty's webhooks wait until they are released."""
-        self.site.publish = self.held.extend  # type: ignore[method-assign, assignment]
+        self.site.publish = self.held.extend  # type: ignore[method-assign, assignment]  # the wire is held, nothing else
 
     async def release_webhooks(self) -> None:
         """Let PagerDuty deliver what was held, and see all of it arrive."""
         held, self.held = list(self.held), []
-        self.site.publish = self.site.sender.publish  # type: ignore[method-assign]
+        self.site.publish = self.site.sender.publish  # type: ignore[method-assign]  # as it was
         await self.deliver(held)
 
     async def settle(self) -> None:

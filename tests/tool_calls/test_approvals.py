@@ -239,8 +239,9 @@ async def test_a_decision_after_a_denial_conflicts_and_says_who_denied(careful: 
     late = await decide(careful, ticket, "approve", careful.a_key(person="carol"))
     assert late.status_code == 409
     assert "it is denied by bob" in late.json()["error"]["message"]
-    console = new_console(io.StringIO(), width=200)
+    out = io.StringIO()
+    console = new_console(out, width=200)
     console.print(audit_table((await careful.get("/api/audit?limit=5"))["rows"]))
     console.print(call_view(denied.json(), []))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = out.getvalue()
     assert len(re.findall(r"denied by +bob", shown)) == 2

@@ -114,7 +114,7 @@ async def test_secrets_stay_sealed_and_texts_stay_in_the_database(
         assert canary not in logged, canary
         assert canary not in metrics, canary
         assert canary not in histories, canary
-    stored = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))  # noqa: ASYNC240
+    stored = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))  # noqa: ASYNC240 - what a test reads once
     assert b"CANARY-title" in stored
     for canary in SECRETS:
         assert canary.encode() not in stored, canary

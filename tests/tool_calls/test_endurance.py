@@ -87,7 +87,7 @@ async def test_no_secret_and_no_text_of_people_is_in_a_history(service: System, 
 async def test_a_token_is_never_shown_and_never_stored_in_plain(service: System, tmp_path: Path) -> None:
     shown = await service.http.get(f"/api/connections/{service.connection_id}", headers=service.headers)
     assert TOKEN not in shown.text
-    files = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))  # noqa: ASYNC240
+    files = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))  # noqa: ASYNC240 - what a test reads once
     assert service.connection_id.encode() in files
     assert TOKEN.encode() not in files
 

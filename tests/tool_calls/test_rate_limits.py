@@ -55,7 +55,7 @@ async def call_from_three_connections(service: System, calls: int, per_minute: i
         service.database.write_blocking(
             lambda t, connection_id=connection_id: connections.update_connection(
                 t, connection_id, requests_per_minute=per_minute
-            )  # type: ignore[misc]
+            )  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
         )
     finished: dict[str, list[datetime]] = defaultdict(list)
 

@@ -12,6 +12,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.errors import NotFound, ServerFault, Unreachable
+from calmo_pagerduty.pagerduty.requests import Plan
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
@@ -40,8 +41,8 @@ def a_subscription(identity: str, url: str = TO.url, description: str = TO.descr
     return {"id": identity, "description": description, "delivery_method": {"url": url}}
 
 
-def run(plan: object, answers: dict[str, object]) -> Run:
-    done = drive(plan, by_line(answers))  # type: ignore[arg-type]
+def run(plan: Plan, answers: dict[str, Any]) -> Run:
+    done = drive(plan, by_line(answers))
     check_requests(done)
     return done
 

@@ -95,7 +95,7 @@ def test_a_schedule_of_the_other_kind_is_found_by_the_other_api() -> None:
 @pytest.mark.parametrize("second", [InvalidRequest("layer-based"), NotFound("no")])
 def test_a_schedule_that_neither_api_knows_is_refused_as_the_first_one_did(second: Exception) -> None:
     with pytest.raises(InvalidRequest, match="shift-based"):
-        run("get_schedule", {"schedule_id": "PB"}, OTHER_KIND, second)  # type: ignore[arg-type]
+        run("get_schedule", {"schedule_id": "PB"}, OTHER_KIND, second)  # type: ignore[arg-type]  # an error stands for an answer
 
 
 def test_overrides_of_both_kinds_look_alike() -> None:

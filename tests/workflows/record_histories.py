@@ -21,14 +21,14 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS.parent))
 
-from temporalio.client import Client  # noqa: E402
+from temporalio.client import Client  # noqa: E402 - after the path is set
 
-from calmo_pagerduty.db.database import Database  # noqa: E402
-from calmo_pagerduty.db.encryption import Keyring  # noqa: E402
-from calmo_pagerduty.processes import free_port  # noqa: E402
-from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime  # noqa: E402
-from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402
-from tests.support import (  # noqa: E402
+from calmo_pagerduty.db.database import Database  # noqa: E402 - after the path is set
+from calmo_pagerduty.db.encryption import Keyring  # noqa: E402 - after the path is set
+from calmo_pagerduty.processes import free_port  # noqa: E402 - after the path is set
+from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime  # noqa: E402 - after the path is set
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402 - after the path is set
+from tests.support import (  # noqa: E402 - after the path is set
     recorded_actions,
     recorded_contexts,
     recorded_drills,
@@ -38,12 +38,12 @@ from tests.support import (  # noqa: E402
     recorded_rough_nights,
     recorded_tool_calls,
 )
-from tests.support.gathering import gathering_system  # noqa: E402
-from tests.support.incident_runs import IncidentRuns  # noqa: E402
-from tests.support.parts import Parts  # noqa: E402
-from tests.support.pasts import Past  # noqa: E402
-from tests.support.system import running_system  # noqa: E402
-from workflows import names  # noqa: E402
+from tests.support.gathering import gathering_system  # noqa: E402 - after the path is set
+from tests.support.incident_runs import IncidentRuns  # noqa: E402 - after the path is set
+from tests.support.parts import Parts  # noqa: E402 - after the path is set
+from tests.support.pasts import Past  # noqa: E402 - after the path is set
+from tests.support.system import running_system  # noqa: E402 - after the path is set
+from workflows import names  # noqa: E402 - after the path is set
 
 SCENARIOS = (
     *recorded_incidents.SCENARIOS,

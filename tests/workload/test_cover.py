@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ def pool(*extra: tuple[int, int, str], zone: str = "Etc/UTC") -> AccountSnapshot
     return replace(snapshot, schedules=(*snapshot.schedules, schedule("S2", *extra)))
 
 
-def ids(snapshot: AccountSnapshot, asked: Span, **options: object) -> list[str]:
-    suggestion = suggest_cover(snapshot, snapshot.schedules[0], "U1", asked, now=NOW, **options)  # type: ignore[arg-type]
+def ids(snapshot: AccountSnapshot, asked: Span, **options: Any) -> list[str]:
+    suggestion = suggest_cover(snapshot, snapshot.schedules[0], "U1", asked, now=NOW, **options)
     return [candidate.person.user_id for candidate in suggestion.candidates]
 
 
