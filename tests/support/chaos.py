@@ -4,9 +4,15 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
-from tests.support.service import Service
+
+class Parts(Protocol):
+    """Parts that go by their names, and can be struck."""
+
+    async def crash(self, name: str, down_seconds: float, /) -> None: ...
+
+    async def freeze(self, name: str, seconds: float, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Weather:
         return found
 
 
-async def rage(service: Service, blows: Mapping[str, list[Blow]]) -> None:
+async def rage(parts: Parts, blows: Mapping[str, list[Blow]]) -> None:
     """Deal all blows: those of one part one after the other, parts independently of each other."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -57,9 +63,9 @@ async def rage(service: Service, blows: Mapping[str, list[Blow]]) -> None:
     async def strike(mine: list[Blow]) -> None:
         for blow in mine:
             await asyncio.sleep(begun + blow.at_seconds - loop.time())
-            deal = service.crash if blow.kind == "crash" else service.freeze
+            deal = parts.crash if blow.kind == "crash" else parts.freeze
             await deal(blow.part, blow.seconds)
 
-    async with asyncio.TaskGroup() as parts:
+    async with asyncio.TaskGroup() as strikes:
         for mine in blows.values():
-            parts.create_task(strike(mine))
+            strikes.create_task(strike(mine))
