@@ -18,6 +18,7 @@ from pagerduty_simulator.rest.serving import running_server
 from tests.support.browser import NEED_BROWSER, find_browser, running_browser
 from tests.support.dashboard import DashboardSite
 from tests.support.doors import open_doorway
+from tests.support.patience import ANSWER
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ async def site(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) ->
         async with (
             open_doorway(database, keyring, folder) as doorway,
             running_server(build_app(doorway.ingress), "127.0.0.1", 0) as address,
-            httpx.AsyncClient(base_url=address, trust_env=False) as client,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=ANSWER) as client,
         ):
             yield DashboardSite(doorway, address, client)
             doorway.ingress.close()

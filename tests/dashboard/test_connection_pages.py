@@ -29,6 +29,7 @@ from tests.support.browser import visiting
 from tests.support.connected import TOKEN, add_connection
 from tests.support.dashboard import DashboardSite
 from tests.support.doors import ACME, open_doorway
+from tests.support.patience import ANSWER
 
 HOSTILE = "Shop <script>alert(1)</script>"
 
@@ -66,7 +67,7 @@ async def office(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) 
             running_rest_api(account) as simulator,
             open_doorway(database, keyring, folder, simulator_url=simulator) as doorway,
             running_server(build_app(doorway.ingress), "127.0.0.1", 0) as address,
-            httpx.AsyncClient(base_url=address, trust_env=False) as client,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=ANSWER) as client,
         ):
             site = DashboardSite(doorway, address, client)
             connection = add_connection(database, keyring, ACME, rules=ConnectionRules())

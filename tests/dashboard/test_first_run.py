@@ -13,7 +13,7 @@ from tests.support.connected import TOKEN
 from tests.support.dashboard import DashboardSite
 from tests.support.doors import Doorway
 from tests.support.parts import Parts
-from tests.support.patience import STORY
+from tests.support.patience import ANSWER, STORY
 from tests.support.webhook_service import WebhookService, running_webhook_service
 
 
@@ -24,7 +24,7 @@ async def a_new_service(parts: Parts) -> AsyncIterator[tuple[WebhookService, Das
         forget_connections(service.ingress.services.database)
         system = service.tools
         doorway = Doorway(service.ingress, system.database, system.keyring, system.http)
-        async with httpx.AsyncClient(base_url=service.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=service.url, trust_env=False, timeout=ANSWER) as client:
             yield service, DashboardSite(doorway, service.url, client)
             service.ingress.close()
 

@@ -40,7 +40,7 @@ async def keys_after(site: DashboardSite, cookie: str, after: int, count: int) -
     headers = {"Cookie": cookie, "Last-Event-ID": str(after)}
     async with (
         asyncio.timeout(ANSWER),
-        httpx.AsyncClient(base_url=site.address, trust_env=False) as client,
+        httpx.AsyncClient(base_url=site.address, trust_env=False, timeout=ANSWER) as client,
         client.stream("GET", "/dashboard/stream", headers=headers, timeout=ANSWER) as answer,
     ):
         async for line in answer.aiter_lines():

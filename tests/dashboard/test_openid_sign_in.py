@@ -61,7 +61,7 @@ async def site(
         async with (
             open_doorway(database, Keyring({"test": bytes(range(32))}), folder, **settings) as doorway,
             running_server(build_app(doorway.ingress), "127.0.0.1", port) as address,
-            httpx.AsyncClient(base_url=address, trust_env=False) as client,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=ANSWER) as client,
         ):
             yield DashboardSite(doorway, address, client)
             doorway.ingress.close()

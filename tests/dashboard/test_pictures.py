@@ -41,6 +41,7 @@ from tests.support.doors import Doorway
 from tests.support.eventually import eventually
 from tests.support.findings import a_finding, a_result
 from tests.support.parts import Parts
+from tests.support.patience import ANSWER
 from tests.support.snapshots import store_snapshot_of
 from tests.support.system import System, running_system
 from workflows import names
@@ -76,7 +77,7 @@ async def shop(parts: Parts) -> AsyncIterator[tuple[System, DashboardSite]]:
     async with (
         running_system(parts) as system,
         running_server(build_app(system.ingress), "127.0.0.1", 0) as address,
-        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=ANSWER) as client,
     ):
         site = DashboardSite(
             Doorway(system.ingress, parts.database, parts.keyring, system.http), address, client

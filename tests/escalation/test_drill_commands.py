@@ -11,7 +11,7 @@ from pagerduty_simulator.resources import IncidentStatus
 from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.pasts import Past
-from tests.support.patience import STORY
+from tests.support.patience import ANSWER, STORY
 from tests.support.recorded_drills import service_of, stored_snapshot
 from tests.support.system import System, running_system
 from tests.support.terminal import Terminal
@@ -53,7 +53,9 @@ async def test_a_drill_is_held_and_shown_in_the_terminal_and_on_the_dashboard(sy
 
 async def hold_and_cancel_on_the_dashboard(url: str, system: System) -> None:
     key = system.headers["Authorization"].removeprefix("Bearer ")
-    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, trust_env=False) as browser:
+    async with httpx.AsyncClient(
+        base_url=url, headers={"Origin": url}, trust_env=False, timeout=ANSWER
+    ) as browser:
         assert (await browser.post("/dashboard/sign-in/key", data={"key": key})).status_code == 303
         page = (await browser.get("/dashboard/policies/drills")).text
         assert ">nothing</td>" in page and "Hold a drill now" in page

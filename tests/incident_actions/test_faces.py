@@ -14,6 +14,7 @@ from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.action_tool import ACT_TOOL
 from tests.support.connected import WRITES_ON
 from tests.support.mcp_text import data_of
+from tests.support.patience import ANSWER
 from tests.support.system import System
 from tests.support.terminal import Terminal
 from tests.support.tool_callers import agent, served
@@ -42,7 +43,10 @@ async def test_the_command_line_acts_on_an_incident(system: System) -> None:
 
 async def test_rest_takes_pagerdutys_id_of_the_incident_too(system: System) -> None:
     incident = await system.page()
-    async with served(system) as url, httpx.AsyncClient(base_url=url, headers=system.headers) as http:
+    async with (
+        served(system) as url,
+        httpx.AsyncClient(base_url=url, headers=system.headers, timeout=ANSWER) as http,
+    ):
         path = f"/api/issues/{incident}"
         body = {"action": "acknowledge", "idempotency_key": "once"}
         acted = (await http.post(f"{path}/actions", json=body)).json()

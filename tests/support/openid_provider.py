@@ -65,7 +65,7 @@ class OpenIdProvider:
         self.key_reads = 0
         self._key = jwk.RSAKey.generate_key(2048, {"kid": "wire", "use": "sig"})
         self._challenges: list[str] = []
-        self._http = httpx.AsyncClient(base_url=inside, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=inside, trust_env=False, timeout=ANSWER)
 
     async def person(self, subject: str, **claims: Any) -> None:
         """Let the provider know a person."""
@@ -173,7 +173,7 @@ async def running_provider() -> AsyncIterator[OpenIdProvider]:
     )
     inside = f"http://127.0.0.1:{port}"
     try:
-        async with httpx.AsyncClient(base_url=inside, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=inside, trust_env=False, timeout=ANSWER) as http:
 
             async def answers() -> bool:
                 try:

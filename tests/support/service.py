@@ -14,7 +14,7 @@ from calmo_pagerduty.http_client import AsyncClient, HTTPError, tls_context
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer, isolated_environment
 from tests.support.eventually import eventually
-from tests.support.patience import PROGRAM
+from tests.support.patience import ANSWER, PROGRAM
 from workflows import names
 
 LOG_LINES = 30
@@ -148,7 +148,7 @@ class Service:
 
     async def _is_ready(self) -> bool:
         self.check_all_run()
-        async with AsyncClient(trust_env=False, verify=tls_context()) as http:
+        async with AsyncClient(trust_env=False, verify=tls_context(), timeout=ANSWER) as http:
             try:
                 return str((await http.get(f"{self.url}/readyz")).json()["temporal"]) == "ok"
             except HTTPError:

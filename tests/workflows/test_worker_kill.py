@@ -19,7 +19,7 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from tests.support.builders import NOON, facts, minutes
 from tests.support.eventually import eventually
 from tests.support.incident_runs import IncidentRuns
-from tests.support.patience import PROGRAM
+from tests.support.patience import ANSWER, PROGRAM
 from tests.support.worker_processes import StartWorker, worker_processes
 
 TASK_STARTED = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
@@ -89,7 +89,7 @@ def acknowledged() -> EventFacts:
 
 
 async def _metrics(port: int) -> str:
-    async with AsyncClient(trust_env=False, verify=tls_context()) as http:
+    async with AsyncClient(trust_env=False, verify=tls_context(), timeout=ANSWER) as http:
         return (await http.get(f"http://127.0.0.1:{port}/metrics")).text
 
 
