@@ -1,7 +1,8 @@
 """Commands are run on answers whose texts are hostile: nothing of them acts on the reader's terminal.
 
 `recorded/answers.json` holds what the service of `make run` answered to each command, with lists cut short
-(`record_answers.py`). Here every text in it gets an end that would act on a terminal.
+(`record_answers.py`). Here every text in it gets characters that would act on a terminal: each text others,
+from the whole class, so that each place of each answer is tried with several.
 """
 
 import ast
@@ -11,7 +12,6 @@ import io
 import json
 import re
 import threading
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,10 @@ import pytest
 import typer
 
 from ingress import cli
+from tests.support.acting_characters import CLASS, SEQUENCES, acting, hostile
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "answers.json").read_text())
 INGRESS = Path(__file__).parents[2] / "ingress"
-#: A window title, a cleared screen, a link, the clipboard, a reversed text, invisible letters, a lone return.
-HOSTILE = (
-    "\x1b]0;owned\x07\x1b[2J\x1b]8;;http://evil.example\x1b\\\x1b]52;c;AAAA\x07\x9b31m"
-    "\u202e\u2066\u200b\r\x7f\U000e0041"
-)
 #: What only we write: times, zones, and the words of our own tables. Views parse them, so they stay.
 OURS = re.compile(
     r"\d{4}-\d\d-\d\d.*|\d+(:\d\d)*|[A-Z][a-z]+/[A-Za-z_]+|UTC|calmo\.\w+/\d+|[a-z_.:0-9-]*|#[0-9a-f]+",
@@ -36,12 +32,12 @@ OURS = re.compile(
 )
 
 
-def poisoned(value: Any) -> Any:
+def poisoned(value: Any, seed: str) -> Any:
     if isinstance(value, str):
-        return value if OURS.fullmatch(value) else value + HOSTILE
+        return value if OURS.fullmatch(value) else hostile(value, seed)
     if isinstance(value, dict):
-        return {poisoned(name): poisoned(part) for name, part in value.items()}
-    return [poisoned(part) for part in value] if isinstance(value, list) else value
+        return {poisoned(name, seed): poisoned(part, seed) for name, part in value.items()}
+    return [poisoned(part, seed) for part in value] if isinstance(value, list) else value
 
 
 #: Commands that run on no recorded answer, and why.
@@ -73,6 +69,7 @@ NOT_RECORDED: Mapping[str, tuple[str, ...]] = {
 
 class _Service(http.server.BaseHTTPRequestHandler):
     rows: tuple[dict[str, Any], ...] = ()
+    seed = ""
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -80,7 +77,7 @@ class _Service(http.server.BaseHTTPRequestHandler):
         rows = [row for row in type(self).rows if (row["method"], unquote(row["path"])) == asked]
         # Of a run that was asked for again and again, the last answer says that it has ended.
         row = rows[-1] if rows else None
-        body = b"{}" if row is None else _body(row).encode()
+        body = b"{}" if row is None else _body(row, type(self).seed).encode(errors="surrogatepass")
         self.send_response(404 if row is None else 200)
         self.send_header("Content-Type", "application/json" if row is None else row["type"])
         self.send_header("Content-Length", str(len(body)))
@@ -93,9 +90,9 @@ class _Service(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _body(row: dict[str, Any]) -> str:
+def _body(row: dict[str, Any], seed: str) -> str:
     body = row["body"]
-    return body + HOSTILE if isinstance(body, str) else json.dumps(poisoned(body))
+    return hostile(body, seed) if isinstance(body, str) else json.dumps(poisoned(body, seed))
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +116,22 @@ def test_no_command_writes_a_character_that_acts(
     monkeypatch.setenv("CALMO_API_KEY", "a key")
     monkeypatch.setattr("sys.argv", ["calmo-pagerduty", *arguments])
     monkeypatch.setattr(_Service, "rows", tuple(row["answers"]))
+    # Another command gives the same texts other characters.
+    monkeypatch.setattr(_Service, "seed", row["command"])
     out, error = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), pytest.raises(SystemExit):
         cli.main()
     written = out.getvalue() + error.getvalue()
     assert "Traceback" not in written and out.getvalue(), written
-    assert {character for character in written if unicodedata.category(character) in {"Cc", "Cf", "Cs"}} <= {
-        "\n",
-        "\t",
-    }
+    assert acting(written, but="\n\t") == set()
+
+
+def test_the_whole_class_and_all_sequences_are_tried() -> None:
+    tried = "".join(_body(answer, row["command"]) for row in RECORDED for answer in row["answers"])
+    escaped = "".join(re.findall(r"\\(?:u[0-9a-f]{4}|[bfr])", tried))  # by JSON, as all that is not ASCII
+    characters = set(json.loads(f'"{escaped}"')) | set(tried)
+    assert set(CLASS) - characters == set()
+    assert [sequence for sequence in SEQUENCES if json.dumps(sequence)[1:-1] not in tried] == []
 
 
 def leaves(command: Any, *path: str) -> list[str]:
@@ -148,8 +152,8 @@ def test_each_command_is_run_on_hostile_answers_or_it_is_said_why_not() -> None:
 
 
 def test_a_fault_is_told_without_what_acts(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._tell_fault(ValueError, ValueError(f"odd {HOSTILE}"), None)
-    assert not set(capsys.readouterr().err) & {"\x1b", "\x9b", "\u202e"}
+    cli._tell_fault(ValueError, ValueError("".join((*CLASS, *SEQUENCES))), None)
+    assert acting(capsys.readouterr().err) == set()
 
 
 def test_there_is_a_single_way_out() -> None:

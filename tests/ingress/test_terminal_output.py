@@ -1,9 +1,10 @@
 """Nothing that PagerDuty's texts hold acts on the reader's terminal, whatever view or log shows it."""
 
 import ast
+import html
 import io
 import logging
-import unicodedata
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from calmo_pagerduty import logs
+from calmo_pagerduty.kernel.markdown_text import escape_markdown, markdown_link
+from calmo_pagerduty.plots.html_page import html_link
 from calmo_pagerduty.tools.plans.report import ReportRow, markdown, summarise
 from ingress.commands import issue_view, tool_view
 from ingress.commands.console import new_console
 from ingress.commands.output import emit
+from tests.support.acting_characters import CLASS, SEQUENCES, acting
 from tests.support.incident_worlds import NOW
 
 COMMANDS = Path(__file__).parents[2] / "ingress" / "commands"
-#: Window titles, cleared screens, hidden links, the clipboard, reversed texts, lines of their own, markup.
-HOSTILE = (
-    "\x1b]0;owned\x07", "\x1b[2J", "\x1b]8;;http://evil.example\x1b\\", "\x1b]52;c;AAAA\x07", "\x9b31m",
-    "\u202e", "\u2066", "\u200b", "\x00", "\r", "\x08", "\x7f", "[link=http://evil.example]", "\U000e0041",
-)  # fmt: skip
-TEXTS = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=5)), min_size=1, max_size=6).map(
-    "".join
-)
+#: Each example has a character or a sequence of the whole class.
+_PARTS = st.one_of(st.sampled_from((*SEQUENCES, *CLASS)), st.text(max_size=5))
+TEXTS = st.lists(_PARTS, min_size=1, max_size=6).map("".join)
 
 
 def an_issue(text: str) -> dict[str, Any]:
@@ -75,12 +74,6 @@ def views(text: str) -> list[RenderableType]:
     ]
 
 
-def acting_characters(shown: str) -> set[str]:
-    return {character for character in shown if unicodedata.category(character) in {"Cc", "Cf", "Cs"}} - {
-        "\n"
-    }
-
-
 @settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_no_view_holds_a_character_that_acts_on_the_terminal(text: str) -> None:
@@ -89,7 +82,7 @@ def test_no_view_holds_a_character_that_acts_on_the_terminal(text: str) -> None:
     for view in views(text):
         console.print(view)
     written = out.getvalue()
-    assert acting_characters(written) == set()
+    assert acting(written) == set()
 
 
 def test_a_terminal_gets_our_own_styles_and_no_link_of_others() -> None:
@@ -102,20 +95,40 @@ def test_a_terminal_gets_our_own_styles_and_no_link_of_others() -> None:
     assert "\x1b[1;31m" in written and "\x1b[2J" not in written and "\x1b]8" not in written
 
 
+def test_no_view_holds_any_of_the_whole_class() -> None:
+    everything = "".join((*CLASS, *SEQUENCES))
+    out = io.StringIO()
+    for view in views(everything):
+        new_console(out, width=120).print(view)
+    for formatter in (logs._Text(), logs._Json()):
+        record = {"msg": everything, "levelname": "INFO", "title": everything, "name": everything}
+        out.write(formatter.format(logging.makeLogRecord(record)))
+    assert acting(out.getvalue()) == set()
+
+
+@given(text=TEXTS, before=st.sampled_from(["https://ours.pagerduty.com/incidents/Q1", "https://", "x"]))
+def test_a_reports_link_has_none_of_them_and_leads_nowhere_else(text: str, before: str) -> None:
+    for address in (before + text, text + before, f"{before}{text}/more"):
+        shown = markdown_link(escape_markdown(text), address) + html_link(text, address)
+        assert acting(shown) == set()
+        linked = re.findall(r'href="([^"]*)"|\]\((.*)\)$', shown)
+        assert all(html.unescape("".join(found)) == address for found in linked)
+
+
 @given(text=TEXTS)
 def test_a_text_of_the_service_is_written_without_them(text: str) -> None:
     written = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", written)
         emit(text, False, lambda shown: shown)
-    assert acting_characters(written.getvalue()) <= {"\t"}
+    assert acting(written.getvalue(), but="\n\t") == set()
 
 
 @given(text=TEXTS)
 def test_a_line_of_the_log_stays_one_line_without_them(text: str) -> None:
     for formatter in (logs._Text(), logs._Json()):
         record = logging.makeLogRecord({"msg": "it_failed", "levelname": "INFO", "title": text, "name": text})
-        assert acting_characters(formatter.format(record)) == set()
+        assert acting(formatter.format(record)) == set()
         assert "\n" not in formatter.format(record)
 
 
@@ -123,9 +136,9 @@ def test_a_line_of_the_log_stays_one_line_without_them(text: str) -> None:
 def test_a_report_has_no_link_and_none_of_them(text: str) -> None:
     row = ReportRow(text, 1, text, text, text, text, "resolved", NOW, None, 60.0)
     shown = markdown(summarise([row], title=text, since=NOW, until=NOW, made_at=NOW, notes=[text]))
-    assert acting_characters(shown) == set()
-    html = MarkdownIt("commonmark").enable("table").render(shown)
-    assert "<a" not in html and "<img" not in html
+    assert acting(shown) == set()
+    page = MarkdownIt("commonmark").enable("table").render(shown)
+    assert "<a" not in page and "<img" not in page
 
 
 def test_every_command_writes_by_the_console_that_cleans() -> None:
