@@ -145,6 +145,8 @@ def _loops(ingress: Ingress, role: Role) -> dict[str, Callable[[], Awaitable[Non
         "rough_night_sweeper": ingress.rough_night_sweeper.run,
         "rate_watch_sweeper": ingress.rate_watch_sweeper.run,
     }
+    if ingress.journal_taker is not None:
+        loops["journal_taker"] = ingress.journal_taker.run
     if ingress.services.settings.analyse_oncall:
         loops["oncall_scheduler"] = ingress.oncall_scheduler.run
     return loops

@@ -1,13 +1,16 @@
 """The door: a process that takes webhooks and does nothing else.
 
 It asks neither Temporal nor PagerDuty, runs no loops, and has connections to the database and a writer of
-its own. What it stores, a forwarder hears of at once (`calmo_pagerduty/db/announcements.py`).
+its own. On SQLite it has a file of its own as well, because its commits would wait for those of all other
+processes (`calmo_pagerduty/deliveries/journal_service.py`). What it stores, a forwarder hears of at once
+(`calmo_pagerduty/db/announcements.py`).
 """
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from bootstrap.store import OpenStore
+from calmo_pagerduty.deliveries.journal_service import InboxJournal
 from ingress.api.endpoints import routes
 from ingress.api.errors import STATUS_OF_OWN_ERROR, answer_http_error, answer_own_error
 from ingress.api.health import HealthEndpoints, metrics_endpoint
@@ -24,13 +27,15 @@ class DoorParts:
     def __init__(self, store: OpenStore) -> None:
         settings, self._database = store.settings, store.database
         self.metrics = Metrics()
+        journal = InboxJournal.beside(store.database)
         self.webhook_receiver = WebhookReceiver(
             store.database,
             WebhookDirectory(store.database, store.keyring),
             self.metrics,
             TokenBuckets(settings.webhook_rate, settings.webhook_burst),
+            journal=journal,
         )
-        self._health = HealthEndpoints(store.database, settings.instance)
+        self._health = HealthEndpoints(store.database, settings.instance, journal=journal)
 
     def app(self) -> Starlette:
         """Return the ASGI application."""

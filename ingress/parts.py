@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.services import Services
+from calmo_pagerduty.deliveries.journal_service import InboxJournal
 from calmo_pagerduty.retention.bounds import Periods
 from calmo_pagerduty.temporal import client as temporal_client
 from calmo_pagerduty.temporal.task_queues import TaskKind, TaskQueues
@@ -30,6 +31,7 @@ from ingress.findings.endpoints import FindingEndpoints
 from ingress.findings.report_endpoints import AccountReportEndpoints
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
+from ingress.forwarding.journal_taker import JournalTaker
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.incidents.action_endpoints import ActionEndpoints
 from ingress.incidents.action_sender import ActionSender
@@ -203,6 +205,12 @@ class Ingress:
         namespace = temporal_client.connection_options().get("namespace", "default")
         settings = self.services.settings
         return Links(settings.temporal_ui_url, namespace, settings.public_address)
+
+    @cached_property
+    def journal_taker(self) -> JournalTaker | None:
+        """What moves doors' deliveries into the inbox: only a process that forwards opens their journal."""
+        journal = InboxJournal.beside(self.services.database)
+        return None if journal is None else JournalTaker(journal, self.metrics, self.forwarder.wake)
 
     def _leads(self) -> bool:
         return self.forwarder.leading

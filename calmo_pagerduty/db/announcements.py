@@ -28,6 +28,8 @@ class Channel(StrEnum):
 
     #: Deliveries wait to be forwarded.
     INBOX = "calmo_inbox"
+    #: Deliveries wait in the doors' journal, which only SQLite has.
+    JOURNAL = "calmo_journal"
 
 
 def announce(tx: Transaction, channel: Channel) -> None:
@@ -41,7 +43,10 @@ def announce(tx: Transaction, channel: Channel) -> None:
 
 
 #: By channel: the number of the newest row in SQLite.
-_NEWEST = {Channel.INBOX: "SELECT max(seq) FROM deliveries"}
+_NEWEST = {
+    Channel.INBOX: "SELECT max(seq) FROM deliveries",
+    Channel.JOURNAL: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'",
+}
 
 
 async def listen(url: sa.URL, channel: Channel) -> AsyncIterator[None]:

@@ -77,6 +77,7 @@ class Database:
             raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
         self._writer = GroupWriter(self._writing)
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
+        self._beside: list[Database] = []
 
     @property
     def commits_in_order(self) -> bool:
@@ -86,6 +87,18 @@ class Database:
     def sign_audit_with(self, keys: AuditKeys) -> None:
         """Let rows of the audit be signed that are appended from now on. Call it before the first write."""
         self._writing.update_execution_options(**{AUDIT_KEYS: keys})
+
+    def beside(self, name: str) -> "Database | None":
+        """Open another file of SQLite's beside this one, with `name` at the end of its name; it has a write
+        lock of its own, and is closed with this one. None on PostgreSQL and in memory.
+        """
+        file = self._address.database
+        if not self.commits_in_order or not file or file == ":memory:":
+            return None
+        path = Path(file)
+        other = Database(f"sqlite:///{path.with_name(f'{path.stem}-{name}{path.suffix}')}")
+        self._beside.append(other)
+        return other
 
     def listen(self, channel: Channel) -> AsyncIterator[None]:
         """Yield at the start, and whenever another connection may have announced something. Never ends."""
@@ -168,6 +181,8 @@ class Database:
 
     def close(self) -> None:
         """Finish the waiting writes, and close all connections."""
+        for other in self._beside:
+            other.close()
         self._writer.close()
         self._readers.shutdown()
         self._writing.dispose()

@@ -37,8 +37,8 @@ __all__ = [
     "contexts", "cover_requests",
     "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
     "escalation_drills",
-    "finding_events", "findings", "issue_changes", "issues", "kept_reports", "key_checks", "leases",
-    "logout_tokens", "metadata",
+    "finding_events", "findings", "inbox_journals", "issue_changes", "issues", "kept_reports",
+    "key_checks", "leases", "logout_tokens", "metadata",
     "oncall_digests", "oncall_runs", "operations", "people", "post_incident_additions",
     "reconciliations", "refusals", "report_addresses", "report_deliveries",
     "request_paces", "request_permits",
@@ -165,6 +165,16 @@ delivery_bodies = Table(
     metadata,
     Column("seq", RowNumber, ForeignKey("deliveries.seq"), primary_key=True, autoincrement=False),
     Column("body", sa.LargeBinary, nullable=False),
+)
+
+#: Up to where the deliveries of the doors' journals were taken into the inbox (SQLite).
+inbox_journals = Table(
+    "inbox_journals",
+    metadata,
+    #: The id that stands in the journal's file.
+    Column("id", Text, primary_key=True),
+    Column("taken", sa.BigInteger, nullable=False),
+    Column("taken_at", Utc, nullable=False),
 )
 
 refusals = Table(

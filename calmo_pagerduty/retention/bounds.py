@@ -129,6 +129,7 @@ BOUNDS: Mapping[str, Bound] = {
     "webhook_secrets": Bound("the valid ones of each webhook: replacing one deletes those that have expired"),
     "deliveries": Bound("CALMO_KEEP_IDS, once they have reached their issue", (Deletion.DELIVERIES,)),
     "delivery_bodies": Bound("CALMO_KEEP_BODIES, once they have reached their issue", (Deletion.BODIES,)),
+    "inbox_journals": Bound("one for each file of doors that stood beside the database"),
     "refusals": Bound("CALMO_KEEP_IDS", (Deletion.REFUSALS,)),
     "issues": Bound("open ones, and CALMO_KEEP_ISSUES after they are resolved", (Deletion.RESOLVED_ISSUES,)),
     "timeline": Bound("with their issue", (Deletion.RESOLVED_ISSUES,)),

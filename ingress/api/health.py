@@ -12,6 +12,7 @@ from calmo_pagerduty.access.permissions import METRICS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db import leases
 from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.deliveries.journal_service import InboxJournal
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput, PublicEndpoint
 from ingress.api.models import HealthModel, ReadinessModel
 from ingress.metrics import Metrics
@@ -29,14 +30,22 @@ _PROBE = "readiness"
 class HealthEndpoints:
     """Liveness and readiness.
 
-    Ready is who can write to the database: a 202 depends on nothing else. Temporal may be away for days,
-    so its state is told and decides nothing: else a router would take a door away that works.
+    Ready is who can write to the database, and a door to its journal: a 202 depends on nothing else.
+    Temporal may be away for days, so its state is told and decides nothing: else a router would take a door
+    away that works.
     """
 
-    def __init__(self, database: Database, instance: str, temporal: "TemporalHandle | None" = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        instance: str,
+        temporal: "TemporalHandle | None" = None,
+        journal: InboxJournal | None = None,
+    ) -> None:
         self._database = database
         self._instance = instance
         self._temporal = temporal
+        self._journal = journal
         self._ready_until = 0.0
         self._writing = asyncio.Lock()
 
@@ -76,6 +85,8 @@ class HealthEndpoints:
             async with asyncio.timeout(HEALTH_SECONDS), self._writing:
                 if time.monotonic() >= self._ready_until:
                     await self._database.write(lambda tx: leases.leave_mark(tx, _PROBE, self._instance))
+                    if self._journal is not None:
+                        await self._journal.leave_mark()
                     self._ready_until = time.monotonic() + READY_FOR_SECONDS
         except (StoreUnavailable, TimeoutError) as error:
             return f"unreachable ({type(error).__name__})"

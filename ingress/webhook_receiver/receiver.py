@@ -9,7 +9,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from cachetools import TTLCache
@@ -19,9 +18,9 @@ from starlette.responses import JSONResponse, Response
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries import refusal_store as refusals, store as deliveries
+from calmo_pagerduty.deliveries import refusal_store as refusals
+from calmo_pagerduty.deliveries.arrival_store import insert_arrival
 from calmo_pagerduty.deliveries.drill_keys import drill_key
-from calmo_pagerduty.deliveries.drill_marker_store import mark_drill_incident
 from calmo_pagerduty.deliveries.event_facts import (
     facts_json,
     is_about_an_incident,
@@ -29,6 +28,7 @@ from calmo_pagerduty.deliveries.event_facts import (
     is_stale,
     is_unknown_type,
 )
+from calmo_pagerduty.deliveries.journal_service import InboxJournal
 from calmo_pagerduty.deliveries.model import (
     GUARANTEED_BODY_BYTES,
     MAX_BODY_BYTES,
@@ -57,8 +57,6 @@ BODY_SECONDS = 4.0
 #: If the database does not answer or commit within this time, we answer 503 and PagerDuty resends.
 COMMIT_SECONDS = 2.5
 RETRY_AFTER_SECONDS = 5
-#: The remark on a delivery about an escalation drill's incident.
-DRILL_REMARK = "drill"
 #: If more writes than this wait for the database, we answer 429 and PagerDuty resends.
 MAX_PENDING_WRITES = 4000
 #: For this long, a guarded webhook's wrong signatures are answered without asking the database.
@@ -73,7 +71,10 @@ _ALARMING_VERDICTS = {
 
 
 class WebhookReceiver:
-    """Receives deliveries. It calls `wake` after it stored a delivery that this process may forward."""
+    """Receives deliveries. It calls `wake` after it stored a delivery that this process may forward.
+
+    With a `journal` it stores the deliveries of armed webhooks there; a forwarder moves them into the inbox.
+    """
 
     def __init__(
         self,
@@ -82,12 +83,14 @@ class WebhookReceiver:
         metrics: Metrics,
         buckets: TokenBuckets,
         wake: Callable[[], None] = lambda: None,
+        journal: InboxJournal | None = None,
     ) -> None:
         self._database = database
         self._directory = directory
         self._metrics = metrics
         self._buckets = buckets
         self._wake = wake
+        self._journal = journal
         self._guarded: TTLCache[str, bool] = TTLCache(MAX_ENTRIES, GUARD_SECONDS)
         self._alarms: Counter[Verdict] = Counter()
         self._alarms_logged: TTLCache[Verdict, bool] = TTLCache(len(Verdict), ALARM_LOG_SECONDS)
@@ -150,7 +153,7 @@ class WebhookReceiver:
         # Several webhooks of one account get no more than one.
         if (
             not self._buckets.try_acquire(webhook.connection_id)
-            or self._database.writes_waiting > MAX_PENDING_WRITES
+            or (self._journal or self._database).writes_waiting > MAX_PENDING_WRITES
         ):
             return Verdict.OVERLOADED
         return None
@@ -162,11 +165,13 @@ class WebhookReceiver:
             return await self._refuse(webhook, signature, body, _names_pagerduty(request))
         delivery = _new_delivery(webhook, request, body, version)
         armed = webhook.armed
+        if armed and self._journal is not None:
+            return await self._journal.append(delivery)
 
         def insert(connection: Transaction) -> Verdict:
             if not armed:
                 webhooks.mark_armed(connection, webhook.id, delivery.received_at)
-            return deliveries.insert_delivery(connection, _recorded_if_of_a_drill(connection, delivery))
+            return insert_arrival(connection, delivery)
 
         verdict = await self._database.write(insert)
         if not armed:
@@ -269,16 +274,6 @@ def _new_delivery(webhook: Webhook, request: Request, body: bytes, version: int)
         facts=facts_json(event, now, is_stale(event, now)),
         drill_key=drill_key(event.data),
     )
-
-
-def _recorded_if_of_a_drill(tx: Transaction, delivery: NewDelivery) -> NewDelivery:
-    """Return the delivery as one for the log only, if its incident is that of an escalation drill."""
-    if delivery.state is not DeliveryState.PENDING or delivery.incident_id is None:
-        return delivery
-    if not mark_drill_incident(tx, delivery.connection_id, delivery.incident_id, delivery.drill_key):
-        return delivery
-    remarks = ",".join(filter(None, (delivery.remarks, DRILL_REMARK)))
-    return replace(delivery, state=DeliveryState.RECORDED, remarks=remarks)
 
 
 def _initial_state(webhook: Webhook, event: WebhookEvent) -> DeliveryState:

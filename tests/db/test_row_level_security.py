@@ -22,8 +22,8 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SHOP, BANK = "organization:shop", "organization:bank"
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
-    "alembic_version", "api_keys", "audit_segments", "dashboard_sessions", "dead_letters", "key_checks",
-    "leases", "logout_tokens", "people", "request_paces", "request_permits", "saved_views",
+    "alembic_version", "api_keys", "audit_segments", "dashboard_sessions", "dead_letters", "inbox_journals",
+    "key_checks", "leases", "logout_tokens", "people", "request_paces", "request_permits", "saved_views",
     "schema_floor", "sign_in_flows", "sign_in_links",
 }  # fmt: skip
 

@@ -95,7 +95,9 @@ async def test_what_a_door_takes_in_is_forwarded_without_a_scan_by_the_process_t
         answer = await client.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=headers_for(body))
         assert answer.status_code == 202
 
-    task = asyncio.create_task(leading.ingress.forwarder.run())
+    taker = leading.ingress.journal_taker
+    loops = [leading.ingress.forwarder.run(), *([taker.run()] if taker else [])]
+    tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         async with served(
             OpenStore(Settings(data_dir=tmp_path), another_database, keyring), Role.DOOR
@@ -104,6 +106,7 @@ async def test_what_a_door_takes_in_is_forwarded_without_a_scan_by_the_process_t
                 await take_in(door)
                 await eventually(states, lambda found: found == {"forwarded"})
     finally:
-        task.cancel()
-        ended, _ = await asyncio.wait([task], timeout=PROGRAM)
-        assert ended
+        for task in tasks:
+            task.cancel()
+        _, running = await asyncio.wait(tasks, timeout=PROGRAM)
+        assert not running

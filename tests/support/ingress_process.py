@@ -70,6 +70,7 @@ def run_ingress(
     body_seconds: float = LIMIT,
     head_seconds: float = LIMIT,
     unread_seconds: float = LIMIT,
+    role: str = "all",
     **environment: str,
 ) -> Iterator[IngressProcess]:
     """Run `calmo-pagerduty ingress` with a data folder of its own; Temporal is nowhere unless given."""
@@ -84,6 +85,8 @@ def run_ingress(
                 str(head_seconds),
                 str(unread_seconds),
                 "ingress",
+                "--role",
+                role,
                 "--port",
                 str(settings.http_port),
                 "--data-dir",
