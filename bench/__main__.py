@@ -24,6 +24,7 @@ from bench import (
     limits,
     oncall,
     open_incidents,
+    recovery,
     simulator,
     startup,
     storm,
@@ -52,6 +53,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "dashboard": dashboard.measure,
     "startup": startup.measure,
     "limits": limits.measure,
+    "recovery": recovery.measure,
     "simulator": simulator.measure,
 }
 

@@ -130,6 +130,22 @@ class ProductSide:
         await self._start("door", "ingress", "ingress", "--role", "door", "--port", str(port))
         return self._children["door"]
 
+    async def kill_everything(self) -> None:
+        """Kill all processes, Temporal's server included, like a machine that loses its power."""
+        for child in self._children.values():
+            child.kill()
+        await self._server.kill()
+        await asyncio.gather(*(child.wait() for child in self._children.values()))
+
+    async def start_again(self, door_port: int) -> None:
+        """Start all processes again at once, as `up` does, with a door on this port."""
+        await asyncio.gather(
+            self._server.start(),
+            self.start_door(door_port),
+            self.start_worker(),
+            self._start("ingress", "ingress", "ingress"),
+        )
+
     async def kill_worker(self) -> None:
         """Kill the worker, like a crash."""
         worker = self._children["worker"]

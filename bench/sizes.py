@@ -22,6 +22,7 @@ class Sizes:
     warm_contexts: int = 5
     contexts_at_once: int = 50
     starts: int = 15
+    crashes: int = 3
     snapshot_incidents: int = 10_000
     dashboard_issues: int = 5_000
     dashboard_visits: int = 20
@@ -43,6 +44,7 @@ QUICK = Sizes(
     warm_contexts=4,
     contexts_at_once=15,
     starts=7,
+    crashes=2,
     snapshot_incidents=2_000,
     dashboard_issues=1_000,
     dashboard_visits=8,

@@ -25,6 +25,14 @@ def list_leases(tx: Transaction) -> tuple[Lease, ...]:
     return tuple(Lease(row.name, row.holder, row.until) for row in tx.execute(held))
 
 
+def is_claimable(tx: Transaction, name: str, holder: str) -> bool:
+    """Tell whether nobody else holds the lease, without a write."""
+    others = sa.select(leases.c.name).where(
+        leases.c.name == name, leases.c.holder != holder, leases.c.until > get_database_time(tx)
+    )
+    return tx.execute(others).first() is None
+
+
 def claim_lease(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
     """Claim or renew a lease. Returns True if the holder has it for `ttl` from now."""
     now = get_database_time(tx)

@@ -52,7 +52,7 @@ class InboxJournal:
         """Yield at the start, and whenever deliveries may have come. Never ends."""
         return self._file.listen(Channel.JOURNAL)
 
-    async def take(self) -> list[Verdict] | None:
+    async def move(self) -> list[Verdict] | None:
         """Move some deliveries into the inbox. Returns the verdicts of those that were not there yet; None if
         there is nothing to move.
         """
@@ -61,7 +61,7 @@ class InboxJournal:
         if not entries:
             return None
         try:
-            verdicts = await self._database.write(lambda tx: journals.take(tx, self._id, entries))
+            verdicts = await self._database.write(lambda tx: journals.insert_entries(tx, self._id, entries))
         except RowRefused:
             verdicts = [verdict for entry in entries for verdict in await self._take_alone(entry)]
         self._taken = entries[-1].number
@@ -81,8 +81,8 @@ class InboxJournal:
         aside in the journal, so that it does not hold up others.
         """
         try:
-            return await self._database.write(lambda tx: journals.take(tx, self._id, [entry]))
+            return await self._database.write(lambda tx: journals.insert_entries(tx, self._id, [entry]))
         except RowRefused:
-            await self._file.write(lambda tx: journals.set_aside(tx, entry.number))
+            await self._file.write(lambda tx: journals.keep_refused(tx, entry.number))
             await self._database.write(lambda tx: journals.pass_over(tx, self._id, [entry]))
             return [Verdict.DEAD_LETTER]

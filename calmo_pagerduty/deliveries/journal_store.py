@@ -1,9 +1,9 @@
 """The doors' journal: a file of its own beside SQLite's, from which deliveries move into the inbox.
 
-The functions on the journal take a transaction of the journal's file, which has no other tables; `take` and
-`get_taken` take one of the database. A number is never used again, and the database keeps, in the same
-transaction as the deliveries, up to which number it has taken them. So a crash at any point neither loses a
-delivery nor takes it twice. The journal's id tells it from one that stood at its place before.
+The functions on the journal take a transaction of its file, which has no other tables; `insert_entries`,
+`pass_over` and `get_taken` take one of the database. A number is never used again, and the database keeps, in
+the same transaction as the deliveries, up to which number it has taken them. So a crash at any point neither
+loses a delivery nor takes it twice. The journal's id tells it from a file that stood at its place before.
 """
 
 import json
@@ -33,7 +33,7 @@ _CREATE = (
 )
 _APPEND = "INSERT INTO journal (delivery, body) VALUES (?, ?)"
 _LIST = "SELECT number, delivery, body FROM journal WHERE number > ? ORDER BY number LIMIT ?"
-_SET_ASIDE = "INSERT OR IGNORE INTO refused SELECT * FROM journal WHERE number = ?"
+_KEEP_REFUSED = "INSERT OR IGNORE INTO refused SELECT * FROM journal WHERE number = ?"
 _TAKEN = sa.select(inbox_journals.c.taken).where(inbox_journals.c.id == bindparam("journal"))
 
 #: All but the body, which has a column of its own.
@@ -76,9 +76,9 @@ def delete_entries(tx: Transaction, up_to: int) -> None:
     tx.exec_driver_sql("DELETE FROM journal WHERE number <= ?", (up_to,))
 
 
-def set_aside(tx: Transaction, number: int) -> None:
+def keep_refused(tx: Transaction, number: int) -> None:
     """Keep a copy of an entry that the database refuses. It is not deleted with the entry."""
-    tx.exec_driver_sql(_SET_ASIDE, (number,))
+    tx.exec_driver_sql(_KEEP_REFUSED, (number,))
 
 
 def leave_mark(tx: Transaction) -> None:
@@ -91,7 +91,7 @@ def get_taken(tx: Transaction, journal_id: str) -> int:
     return tx.execute(_TAKEN, {"journal": journal_id}).scalar() or 0
 
 
-def take(tx: Transaction, journal_id: str, entries: Sequence[JournalEntry]) -> list[Verdict]:
+def insert_entries(tx: Transaction, journal_id: str, entries: Sequence[JournalEntry]) -> list[Verdict]:
     """Put entries into the inbox, but those that it took before. Returns the verdicts of the new ones."""
     taken = get_taken(tx, journal_id)
     verdicts = [insert_arrival(tx, entry.delivery) for entry in entries if entry.number > taken]

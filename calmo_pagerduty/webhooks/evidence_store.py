@@ -63,6 +63,16 @@ def get_delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str |
     return str(state) if state is not None else None
 
 
+def is_delivery_repeated(tx: Transaction, webhook_id: str, event_id: str) -> bool:
+    """Tell whether a delivery came again and was not kept twice."""
+    repeated = sa.select(deliveries.c.seq).where(
+        deliveries.c.webhook_id == webhook_id,
+        deliveries.c.dedup_key == event_id,
+        deliveries.c.duplicates > 0,
+    )
+    return tx.execute(repeated).first() is not None
+
+
 def get_last_delivery_seq(tx: Transaction, webhook_id: str) -> int:
     """Return `seq` of the webhook's latest delivery, 0 if there is none."""
     query = sa.select(sa.func.max(deliveries.c.seq)).where(deliveries.c.webhook_id == webhook_id)

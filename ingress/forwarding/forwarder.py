@@ -30,8 +30,10 @@ from ingress.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 LEASE = "forwarder"
-LEASE_TTL = timedelta(seconds=6)
-LEASE_RENEWAL_SECONDS = 2.0
+LEASE_TTL = timedelta(seconds=4)
+LEASE_RENEWAL_SECONDS = 1.0
+#: Who stands by looks this often whether the lease is free: after a kill, deliveries wait for that.
+LEASE_LOOK_SECONDS = 0.25
 #: At most this many signals are in flight at once, and at most one per incident.
 MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
@@ -279,9 +281,7 @@ class Forwarder:
                 if self._leads_in_vain(asked_at):
                     await self._abstain(asked_at)
                 elif asked_at >= self._abstains_until:
-                    claimed = await self._database.write(
-                        lambda c: leases.claim_lease(c, LEASE, self._holder, LEASE_TTL)
-                    )
+                    claimed = await self._claim()
             if claimed:
                 self._leading_until = asked_at + LEASE_TTL.total_seconds()
             if claimed and not was_leading:
@@ -289,7 +289,13 @@ class Forwarder:
                 self._clear()
                 self._something_to_do.set()
             self._metrics.leading.set(self.leading)
-            await asyncio.sleep(LEASE_RENEWAL_SECONDS)
+            await asyncio.sleep(LEASE_RENEWAL_SECONDS if self.leading else LEASE_LOOK_SECONDS)
+
+    async def _claim(self) -> bool:
+        """Claim or renew the lease. Who can't have it only reads."""
+        if not await self._database.read(lambda tx: leases.is_claimable(tx, LEASE, self._holder)):
+            return False
+        return await self._database.write(lambda tx: leases.claim_lease(tx, LEASE, self._holder, LEASE_TTL))
 
     def _leads_in_vain(self, now: float) -> bool:
         since = self._failing_since

@@ -44,7 +44,7 @@ class JournalTaker:
     async def _take_some(self) -> list[Verdict] | None:
         while True:
             try:
-                return await self._journal.take()
+                return await self._journal.move()
             except StoreUnavailable as error:
                 logger.warning("journal_not_taken", extra={"error": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)

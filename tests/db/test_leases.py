@@ -33,6 +33,17 @@ def test_a_holder_that_does_not_renew_loses_its_lease(database: Database) -> Non
     assert not take(database, "first")
 
 
+def test_a_lease_is_claimable_by_its_holder_and_by_all_once_it_is_free(database: Database) -> None:
+    def claimable(holder: str) -> bool:
+        return database.read_blocking(lambda c: leases.is_claimable(c, "forwarder", holder))
+
+    assert claimable("second")
+    assert take(database, "first")
+    assert (claimable("first"), claimable("second")) == (True, False)
+    assert take(database, "first", EXPIRED)
+    assert claimable("second")
+
+
 def test_only_the_holder_can_release(database: Database) -> None:
     assert take(database, "first")
     database.write_blocking(lambda c: leases.delete_lease(c, "forwarder", "second"))

@@ -56,7 +56,7 @@ async def deliver(store: OpenStore, webhook: str, *bodies: bytes) -> list[dict[s
 
 async def take_all(journal: InboxJournal) -> list[Verdict]:
     found: list[Verdict] = []
-    while (verdicts := await journal.take()) is not None:
+    while (verdicts := await journal.move()) is not None:
         found += verdicts
     return found
 
@@ -114,7 +114,7 @@ async def test_a_take_over_that_dies_before_its_commit_is_done_by_the_next(
     with monkeypatch.context() as patched:
         patched.setattr(journals, "pass_over", die)
         with pytest.raises(RuntimeError):
-            await open_journal_of(store.database).take()
+            await open_journal_of(store.database).move()
     assert not deliveries_with_bodies(store.database)
     assert len(await take_all(open_journal_of(store.database))) == 3
 
