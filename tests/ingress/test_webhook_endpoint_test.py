@@ -1,5 +1,6 @@
 """The test of a webhook: its whole way walked, each step told, nothing left behind."""
 
+import asyncio
 import html
 import re
 import ssl
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from bootstrap.store import OpenStore
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -26,10 +28,12 @@ from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.webhooks import (
     evidence_store as webhook_evidence,
     management_store as webhook_management,
+    store as webhooks,
 )
 from calmo_pagerduty.webhooks.delivery_steps import TITLE_OF_STEP, DeliveryStep
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
+from ingress.door import DoorParts
 from ingress.webhooks.check_endpoints import WebhookTestEndpoints
 from ingress.webhooks.end_to_end_check import WebhookEndToEndTest, WebhookTestStep
 from ingress.webhooks.tls_probe import HostPort, NotDeliverable, check_tls
@@ -39,9 +43,12 @@ from tests.support.certificates import Chain, make_chain, tls_front
 from tests.support.doors import rows
 from tests.support.eventually import eventually
 from tests.support.parts import Parts
+from tests.support.patience import PROGRAM
 from tests.support.webhook_service import WebhookService, running_webhook_service
 
 WHOLE_WAY = list(DeliveryStep)
+#: What a webhook without a subscription at an address without TLS is not asked.
+LEFT_OUT = (DeliveryStep.TLS, DeliveryStep.PING)
 LEFT = (tables.issues, tables.timeline, tables.issue_changes, tables.deliveries, tables.delivery_bodies)
 
 
@@ -89,6 +96,24 @@ async def test_the_whole_way_is_walked_and_nothing_is_left(service: WebhookServi
         if made["connection_id"] in execution.id
     ]
     assert {execution.status for execution in found} <= {WorkflowExecutionStatus.TERMINATED}
+
+
+async def test_the_whole_way_leads_through_a_door_with_a_journal(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    database, services = service.tools.database, service.ingress.services
+    # The first delivery would go into the database, to arm the webhook.
+    database.write_blocking(lambda t: webhooks.mark_armed(t, made["id"], datetime.now(UTC)))
+    door = DoorParts(OpenStore(services.settings, database, services.keyring))
+    taker = service.ingress.journal_taker
+    assert taker is not None
+    moving = asyncio.create_task(taker.run())
+    try:
+        async with running_server(door.app(), "127.0.0.1", 0) as url:
+            steps = await walk(service, made["id"], public_address=url)
+    finally:
+        moving.cancel()
+        await asyncio.wait([moving], timeout=PROGRAM)
+    assert [step.name for step in steps if step.ok] == [step for step in WHOLE_WAY if step not in LEFT_OUT]
 
 
 async def test_each_step_is_told_as_it_ends(service: WebhookService) -> None:
