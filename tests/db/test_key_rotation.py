@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db import key_rotation, tables
 from calmo_pagerduty.db.database import Database
-from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring
+from calmo_pagerduty.db.encryption import CannotDecrypt, KeyProblem, Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from calmo_pagerduty.webhooks import store as webhooks
@@ -135,3 +135,35 @@ def test_a_token_is_brought_under_the_new_key_too(database: Database) -> None:
         database.read_blocking(lambda t: t.execute(sa.select(tables.connections.c.token_version)).scalar())
         == 1
     )
+
+
+def test_in_two_steps_no_process_ever_meets_a_value_that_it_can_not_open(database: Database) -> None:
+    """As docs/security.md says: the new key comes last everywhere, and then first, one process at a time."""
+    before, knows_it, uses_it = Keyring({"old": OLD}), Keyring({"old": OLD, "new": NEW}), BOTH
+    database.write_blocking(before.check)
+    webhook = make_webhook(database, before, secret=None)
+    sealed: set[str] = set()
+    for running in ((before, before), (knows_it, before), (knows_it, knows_it), (uses_it, knows_it)):
+        for keyring in running:
+            database.write_blocking(keyring.check)
+            secret = f"secret-{len(sealed)}"
+            sealed.add(secret)
+            database.write_blocking(
+                lambda t, k=keyring, s=secret: webhooks.insert_secret(  # type: ignore[misc]  # no type of a lambda
+                    t, k, webhook, s.encode(), datetime.now(UTC)
+                )
+            )
+        assert [readable(database, keyring, webhook) for keyring in running] == [sealed, sealed]
+
+
+def test_in_one_step_a_process_that_does_not_know_the_new_key_can_open_nothing_new(
+    database: Database,
+) -> None:
+    """What the two steps are for, and what a restart of that process says."""
+    webhook = fill(database, 1)
+    database.write_blocking(BOTH.check)
+    database.write_blocking(lambda t: webhooks.insert_secret(t, BOTH, webhook, b"new", datetime.now(UTC)))
+    with pytest.raises(CannotDecrypt, match="not configured here: 'new'"):
+        readable(database, Keyring({"old": OLD}), webhook)
+    with pytest.raises(KeyProblem, match="'new' is missing"):
+        database.write_blocking(Keyring({"old": OLD}).check)
