@@ -88,7 +88,8 @@ def pairs_figure(id: str, title: str, unit: str, rows: Sequence[PairRow]) -> Fig
 def stacks_figure(id: str, title: str, unit: str, rows: Sequence[StackRow]) -> Figure:
     """Return a bar per row, in parts that add up."""
     canvas = Canvas(id)
-    top = nice_top(max((sum(value for _, value in row.parts) for row in rows), default=0.0))
+    # The longest bar leaves room for its figure, which else would stand on the note.
+    top = nice_top(1.06 * max((sum(value for _, value in row.parts) for row in rows), default=0.0))
     bottom = HEADER + 26.0 * len(rows)
     _head(canvas, title, unit, top, bottom)
     for index, row in enumerate(rows):

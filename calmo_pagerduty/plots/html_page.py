@@ -13,8 +13,8 @@ MAX_URL_LENGTH = 2048
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--muted:#59636e;--paper:#fff;--line:#d1d9e0;--soft:#f6f8fa;
 --critical:#b3121a;--high:#8a5a00;--medium:#7a6200;--low:#0a5cc2;--info:#59636e;--link:#0a5cc2;--good:#1a7f37}
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9198a1;--paper:#0d1117;--line:#30363d;
---soft:#161b22;--critical:#ff8a82;--high:#e3a341;--medium:#d9b13b;--low:#58a6ff;--info:#9198a1;
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9198a1;--paper:#0d1117;
+--line:#30363d;--soft:#161b22;--critical:#ff8a82;--high:#e3a341;--medium:#d9b13b;--low:#58a6ff;--info:#9198a1;
 --link:#58a6ff;--good:#3fb950}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",
@@ -50,7 +50,7 @@ td.number,th.number{text-align:right}
 @media screen and (max-width:48rem){main{padding:1rem}dl{grid-template-columns:1fr}dt{margin-top:.4rem}
 .wide .plot{min-width:44rem}}
 footer{margin-top:2.5rem;padding-top:.5rem;border-top:1px solid var(--line);font-size:.85rem}
-@media print{body{font-size:11pt}main{max-width:none;padding:0}a{color:inherit}
+@media print{:root{color-scheme:light}body{font-size:11pt}main{max-width:none;padding:0}a{color:inherit}
 .finding,table,svg{break-inside:avoid}}
 """
 

@@ -84,8 +84,8 @@ def _variables(column: int) -> str:
 def _style_sheet() -> str:
     rules = [
         f".plot{{{_variables(1)};max-width:100%;height:auto}}",
-        f"@media (prefers-color-scheme:dark){{.plot{{{_variables(2)}}}}}",
-        f":root[data-theme=dark] .plot{{{_variables(2)}}}",
+        f"@media screen and (prefers-color-scheme:dark){{.plot{{{_variables(2)}}}}}",
+        f"@media screen{{:root[data-theme=dark] .plot{{{_variables(2)}}}}}",
         f":root[data-theme=light] .plot{{{_variables(1)}}}",
         ".plot text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;"
         "font-size:12px;fill:var(--plot-ink)}",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 
-from calmo_pagerduty.kernel.instants import format_iso_utc
+from calmo_pagerduty.kernel.instants import format_instant, format_iso_utc
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.local_bands import HOUR, Band
@@ -84,7 +84,7 @@ def incomplete(report: WorkloadReport) -> list[str]:
     if report.past.pages_window is None:
         notes.append("log entries are unknown, and so are interruptions")
     elif report.past.pages_window != report.past.window:
-        notes.append(f"interruptions are known from {iso(report.past.pages_window.start)} on only")
+        notes.append(f"interruptions are known from {moment_text(report.past.pages_window.start)} on only")
     return notes
 
 
@@ -112,6 +112,11 @@ def person_row(hours: PersonHours, window: Span) -> JsonObject:
 
 def iso(at: int) -> str:
     return format_iso_utc(datetime.fromtimestamp(at, UTC))
+
+
+def moment_text(at: int) -> str:
+    """Return a moment (epoch seconds) for a note that people read."""
+    return format_instant(datetime.fromtimestamp(at, UTC))
 
 
 def decimal_hours(seconds: float) -> float:

@@ -9,7 +9,7 @@ from calmo_pagerduty.kernel.local_bands import DAY
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.workload.calendars import calendar_of
-from calmo_pagerduty.workload.document import decimal_hours, incomplete_sections, iso
+from calmo_pagerduty.workload.document import decimal_hours, incomplete_sections, iso, moment_text
 from calmo_pagerduty.workload.interruptions import by_person, interruptions, known_window
 from calmo_pagerduty.workload.pay import INDICATIVE_TEXT, PersonPay, pay_report
 from calmo_pagerduty.workload.people import OnCallTimes, people_of
@@ -78,7 +78,7 @@ def default_window(now: int, settings: WorkloadSettings) -> Span:
 def _head(snapshot: AccountSnapshot, now: int, found: Span, asked: Span) -> JsonObject:
     notes = incomplete_sections(snapshot)
     if found != asked:
-        notes.append(f"the snapshot knows {iso(found.start)} to {iso(found.end)} only")
+        notes.append(f"the snapshot knows {moment_text(found.start)} to {moment_text(found.end)} only")
     return {
         "connection_id": snapshot.connection_id,
         "snapshot_id": snapshot.id,

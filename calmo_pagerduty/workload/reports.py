@@ -175,14 +175,18 @@ def pay_tables(document: JsonObject) -> Report:
 def working_time_tables(document: JsonObject) -> Report:
     """Return the working-time check."""
     breaches = {
-        "name": "person", "limit": "limit", "since": "from", "until": "to", "found": "found h",
+        "name": "person", "limit": "limit", "since": "from (UTC)", "until": "to (UTC)", "found": "found h",
         "required": "limit h",
     }  # fmt: skip
     averages = {
         "name": "person", "average_hours": "average h per week", "weeks": "weeks",
         "is_average_conclusive": "enough weeks", "breaches": "breaches",
     }  # fmt: skip
-    rows = [{"name": person["name"], **item} for person in document["people"] for item in person["breaches"]]
+    rows = [
+        {**item, "name": person["name"], "since": _readable(item["since"]), "until": _readable(item["until"])}
+        for person in document["people"]
+        for item in person["breaches"]
+    ]
     people = [{**person, "breaches": len(person["breaches"])} for person in document["people"]]
     return Report(
         title=f"Working time by {document['template']}, {document['since'][:10]} to {document['until'][:10]}",
@@ -245,3 +249,8 @@ def _cell(row: JsonObject, name: str) -> Cell:
 def _stamp(document: JsonObject) -> str:
     source = f"Connection {document['connection_id']}, snapshot {document['snapshot_id']}"
     return f"{source}, as of {document['now']}."
+
+
+def _readable(moment: str) -> str:
+    """Return `2026-03-01 09:00` of `2026-03-01T09:00:00Z`."""
+    return moment[:16].replace("T", " ")

@@ -78,7 +78,8 @@ async def test_the_page_runs_nothing_and_loads_nothing(page: AccountReport) -> N
     html = account_html(page)
     for word in ("<script", " src=", "url(http", "@import", ' style="', " onclick"):
         assert word not in html
-    assert "prefers-color-scheme:dark" in html and "@media print" in html
+    # On paper it is light, whatever the screen is.
+    assert "@media screen and (prefers-color-scheme:dark)" in html and "@media print" in html
 
 
 async def test_what_could_not_be_seen_comes_first(database: Database, connection: str) -> None:
