@@ -111,6 +111,13 @@ class Candidate(FrozenModel):
     source: Source = Source.CHANGES
     status: str | None = None
     priority: str | None = None
+    #: By how much likelier it is where it is if it led to the incident than by chance; candidates are ranked
+    #: by it. None for a burst.
+    likelihood_ratio: float | None = None
+    #: The p-value over all sources: the probability that chance brings anything as telling. None for a burst.
+    overall_chance: float | None = None
+    #: What the account's own past adds, in words; no text from outside.
+    because: tuple[str, ...] = ()
 
 
 class RootCause(FrozenModel):

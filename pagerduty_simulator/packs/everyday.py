@@ -16,7 +16,7 @@ from pagerduty_simulator.resources import EscalationPolicy, Priority, Service, U
 #: After this time without an acknowledgement, the policy's next level is paged.
 _ESCALATES_AFTER: Final = timedelta(minutes=15)
 #: The share of incidents that follow a change by minutes.
-_CAUSED_BY_A_CHANGE: Final = 0.15
+CAUSED_BY_A_CHANGE: Final = 0.15
 #: The share of incidents that spread to a dependent service.
 _SPREADS: Final = 0.12
 _ASIDES: Final = ("Looking into it.", "Customers notice.", "Same as last month?", "Numbers are falling.")
@@ -29,7 +29,7 @@ def background_incidents(company: Company, until: datetime) -> list[IncidentLife
     for profile in company.profiles.values():
         for at in poisson_moments(rng, profile.incidents_per_day, since, until):
             lives.append(draw_life(company, profile, at, until))
-            if rng.random() < _CAUSED_BY_A_CHANGE:
+            if rng.random() < CAUSED_BY_A_CHANGE:
                 deploy(company, profile, at - timedelta(minutes=rng.uniform(2, 25)))
             if rng.random() < _SPREADS:
                 lives += _spread(company, profile, at, until)

@@ -1,10 +1,28 @@
 """The ground truth of a pack's account, to score an analysis of the account."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLaw:
+    """The law by which a world's cause was drawn: what an oracle knows. Keys are service ids with kinds
+    of changes (templates of `vocabulary.CHANGES`).
+    """
+
+    #: Per day, of all changes.
+    change_rates: Mapping[tuple[str, str], float]
+    #: How likely the cause is such a change; they add up to 1.
+    cause_shares: Mapping[tuple[str, str], float]
+    #: The same for who knows the rates, and no more than the account's past tells: where nothing tells how
+    #: many hops upstream it lies, each distance from 0 to 3 is equally likely.
+    cause_shares_anywhere: Mapping[tuple[str, str], float]
+    #: The cause came so long before the incident: equally likely in between.
+    lead_minutes: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,7 @@ class GroundTruth:
     is_flapping: bool = False
     cycles: tuple[frozenset[str], ...] = ()
     has_history: bool = True
+    law: CauseLaw | None = None
 
 
 class PackWorld(NamedTuple):

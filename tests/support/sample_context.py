@@ -128,8 +128,7 @@ def root_cause() -> RootCause:
         ),
         considered=17,
         reason=(
-            "17 sources were looked at; of incidents that nothing led up to, at most 5% show a candidate"
-            " (Benjamini–Hochberg)."
+            "17 sources were looked at; of incidents that nothing led up to, at most 5% show a candidate."
         ),
     )
 

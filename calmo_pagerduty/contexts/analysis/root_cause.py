@@ -1,22 +1,24 @@
 """Find what correlates with an incident: events that chance would rarely bring so close to it.
 
-Each stream is tested once. Streams form rings: the service itself, then one, two and three hops upstream
-(the last with everything elsewhere). The error rate is shared between the rings that have a stream. The
-service itself gets half when all have one, and nearer rings get more than farther ones: a service with a
-hundred dependencies doesn't lose sight of its own deployment. Within a ring, the Benjamini–Hochberg
-procedure corrects for the number of streams. So of incidents without any true correlate, at most
-FALSE_DISCOVERY_RATE show a candidate, however many streams there are. The `lift` from past incidents
-only ranks the candidates that passed.
+Each event of each source has a likelihood ratio: by how much likelier it is where it is if it led to the
+incident than by chance (`cause_model`). A single threshold decides. It is set by the chance that, at a
+random moment, any event of any source reaches it: at most STREAMS_LEVEL. So the error rate is spent where a
+cause is likeliest: on rare events, on near services, and on what came before past incidents. Of incidents
+without any true correlate, at most FALSE_DISCOVERY_RATE show a candidate, however many sources there are:
+bursts of the whole account get the rest of it (Benjamini–Hochberg).
+Source: J. Neyman, E. S. Pearson (1933), Phil. Trans. R. Soc. A 231, 289-337: no test at the same error rate
+finds more, if the weights are right; if they are wrong, it finds less, and the error rate still holds.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from calmo_pagerduty.contexts.analysis.bursts import BURST_LEAD, Burst, find_burst
+from calmo_pagerduty.contexts.analysis.cause_model import CauseModel, learn_causes
+from calmo_pagerduty.contexts.analysis.cause_sources import CauseSource, cause_sources
 from calmo_pagerduty.contexts.analysis.correlation import (
     INCIDENT_WINDOW,
     RESOLVED,
@@ -32,10 +34,11 @@ from calmo_pagerduty.contexts.analysis.inputs import Change, OpenIncident, PastI
 from calmo_pagerduty.contexts.analysis.streams import (
     CLOCK_SKEW,
     HOUR,
-    LEAD_OF_LATER,
+    MIN_PAST_EVENTS,
     EventStream,
     StreamEvent,
 )
+from calmo_pagerduty.contexts.analysis.title_index import Floats
 from calmo_pagerduty.contexts.facts import EntityRef, UntrustedText
 from calmo_pagerduty.contexts.model import Candidate, RootCause
 from calmo_pagerduty.contexts.sources import Source
@@ -43,11 +46,16 @@ from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.statistics.estimators import benjamini_hochberg_threshold
 
 FALSE_DISCOVERY_RATE = 0.05
-#: Events after the incident's start count too, which raises the error by at most this factor.
-SIGNIFICANCE_LEVEL = FALSE_DISCOVERY_RATE / (1 + CLOCK_SKEW / LEAD_OF_LATER)
-#: Weights by which the rings share the error rate, by hops.
-_ALPHA_SHARE_OF_RING: Mapping[int, float] = {0: 8.0, 1: 4.0, 2: 2.0, 3: 2.0}
+#: Bursts of the whole account get a tenth of the error rate, all other sources the rest.
+BURSTS_LEVEL = FALSE_DISCOVERY_RATE / 10
+STREAMS_LEVEL = FALSE_DISCOVERY_RATE - BURSTS_LEVEL
+#: A kind of change is called rare if there are so many times as many of all kinds.
+_RARE_KIND = 4
+#: A burst elsewhere names no culprit: it comes after all that do.
+_RANK_OF_BURST = 0.0
 MAX_CANDIDATES = 10
+#: Beyond so many, the most telling events are candidates already.
+_MAX_TESTED = 3 * MAX_CANDIDATES
 #: The largest addition of the lift to a score: as much as a p-value ten times smaller.
 _MAX_LIFT_BONUS = 1.0
 #: What the score of an incident that is over is multiplied by: it explains less what still goes on.
@@ -69,21 +77,15 @@ def find_root_cause(window: CorrelationWindow) -> RootCause:
     """Return the candidates, the strongest first, with the reason: what was tested and what is unknown."""
     streams = [*change_streams(window), *incident_streams(window)]
     bursts = _find_bursts(window)
-    limits = _thresholds(streams, bursts)
-    candidates = _stream_candidates(window, streams, limits) + _burst_candidates(window, bursts, limits)
-    candidates.sort(
-        key=lambda candidate: (
-            -candidate.score,
-            abs(candidate.lead_seconds),
-            candidate.hops,
-            candidate.thing.id,
-        )
+    found = _stream_candidates(window, streams) + _burst_candidates(window, bursts)
+    found.sort(
+        key=lambda pair: (-pair[0], abs(pair[1].lead_seconds), pair[1].hops, pair[1].thing.id),
     )
     considered = len(streams) + len(bursts)
     return RootCause(
-        candidates=tuple(candidates[:MAX_CANDIDATES]),
+        candidates=tuple(candidate for _, candidate in found[:MAX_CANDIDATES]),
         considered=considered,
-        reason=_reason(window, considered, len(candidates)),
+        reason=_reason(window, considered, len(found)),
     )
 
 
@@ -102,51 +104,55 @@ def _find_bursts(window: CorrelationWindow) -> list[_AccountBurst]:
     ]
 
 
-def _thresholds(streams: Sequence[EventStream], bursts: Sequence[_AccountBurst]) -> dict[int, float]:
-    """Return the largest accepted p-value of each ring, by hops."""
-    rings: dict[int, list[float]] = defaultdict(list)
-    for stream in streams:
-        rings[stream.hops].append(stream.min_chance())
-    for account_burst in bursts:
-        rings[MAX_HOPS].append(account_burst.burst.chance if account_burst.burst else 1.0)
-    total = sum(_ALPHA_SHARE_OF_RING[hops] for hops in rings)
-    return {
-        hops: benjamini_hochberg_threshold(chances, SIGNIFICANCE_LEVEL * _ALPHA_SHARE_OF_RING[hops] / total)
-        for hops, chances in rings.items()
-    }
-
-
 def _stream_candidates(
-    window: CorrelationWindow, streams: Sequence[EventStream], limits: Mapping[int, float]
-) -> list[Candidate]:
+    window: CorrelationWindow, streams: Sequence[EventStream]
+) -> list[tuple[float, Candidate]]:
+    """Return the candidates with what they are ranked by."""
     changes = {change.id: change for change in window.inputs.changes}
     past = service_incident_times(window)
-    candidates = []
-    for stream in streams:
-        accepted = [event for event in stream.near if stream.chance_of(event.lead) <= limits[stream.hops]]
-        if accepted:
-            since = window.inputs.now.timestamp() - stream.seconds
-            lift = stream.lift(past, _LIFT_WINDOW[stream.kind], since)
-            candidates += [
-                _candidate(window, stream, event, lift, changes) for event in accepted[:MAX_CANDIDATES]
-            ]
-    return candidates
+    sources = cause_sources(window, streams)
+    model = learn_causes(window, sources)
+    events = [
+        (model.ratio(source, event.lead), source, event)
+        for source in sources
+        for event in source.near[:MAX_CANDIDATES]
+    ]
+    events.sort(key=lambda row: (-row[0], row[2].id))
+    found = []
+    for ratio, source, event in events[:_MAX_TESTED]:
+        overall = model.chance(sources, ratio)
+        if overall > STREAMS_LEVEL:
+            break
+        evidence = _Evidence(source, event, ratio, overall, _because(model, source, overall))
+        cause = changes[event.id] if source.stream.kind == "change" else window.incidents[event.id]
+        found.append((ratio * _weight(window, cause), _candidate(window, evidence, cause, past)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """An event with its likelihood ratio, and the chance of any that is as telling."""
+
+    source: CauseSource
+    event: StreamEvent
+    ratio: float
+    overall_chance: float
+    because: tuple[str, ...]
 
 
 def _candidate(
-    window: CorrelationWindow,
-    stream: EventStream,
-    event: StreamEvent,
-    lift: float | None,
-    changes: Mapping[str, Change],
+    window: CorrelationWindow, evidence: _Evidence, cause: Change | AnyIncident, past: Floats
 ) -> Candidate:
+    stream, event = evidence.source.stream, evidence.event
     chance = stream.chance_of(event.lead)
-    is_change = stream.kind == "change"
-    cause = changes[event.id] if is_change else window.incidents[event.id]
+    since = window.inputs.now.timestamp() - stream.seconds
+    lift = stream.lift(past, _LIFT_WINDOW[stream.kind], since)
     path = window.neighbourhood.paths.get(stream.service_id or "", ()) if window.neighbourhood else ()
     return Candidate(
         kind=stream.kind,
-        thing=EntityRef(id=event.id, kind="change_event" if is_change else "incident", url=cause.url),
+        thing=EntityRef(
+            id=event.id, kind="change_event" if isinstance(cause, Change) else "incident", url=cause.url
+        ),
         summary=UntrustedText(
             text=sanitize_text(cause.summary if isinstance(cause, Change) else cause.title, _MAX_TEXT_LENGTH)
         ),
@@ -162,7 +168,31 @@ def _candidate(
         source=_SOURCE_OF[stream.kind],
         status=_status(cause),
         priority=None if isinstance(cause, Change) else cause.priority,
+        likelihood_ratio=_rounded(evidence.ratio),
+        overall_chance=_rounded(evidence.overall_chance),
+        because=evidence.because,
     )
+
+
+def _because(model: CauseModel, source: CauseSource, overall: float) -> tuple[str, ...]:
+    """Return in words what the account's past adds to time and distance. It has no text from outside."""
+    kind = source.stream.kind
+    words = []
+    past = model.histories[kind].precedents(source)
+    within = "the hour" if kind == "change" else "half an hour"
+    if past.of >= MIN_PAST_EVENTS and past.preceded > past.expected:
+        words.append(
+            f"such {'a change' if kind == 'change' else 'an incident'} came within {within} before"
+            f" {past.preceded} of the service's {past.of} incidents; {past.expected:.1f} by chance"
+        )
+    if past.rolled_back:
+        words.append(f"{past.rolled_back} of its past incidents ended with a rollback there")
+    everything = len(source.stream.times)
+    if source.count * _RARE_KIND <= everything:
+        days = source.stream.seconds / (24 * HOUR)
+        words.append(f"of its kind {source.count} in {days:.0f} days, of all kinds {everything}")
+    words.append(f"anything as telling comes by chance before 1 of {1 / max(overall, 1e-6):,.0f} incidents")
+    return tuple(words)
 
 
 def _weight(window: CorrelationWindow, cause: Change | AnyIncident) -> float:
@@ -183,27 +213,33 @@ def _status(cause: Change | AnyIncident) -> str | None:
 
 
 def _burst_candidates(
-    window: CorrelationWindow, bursts: Sequence[_AccountBurst], limits: Mapping[int, float]
-) -> list[Candidate]:
+    window: CorrelationWindow, bursts: Sequence[_AccountBurst]
+) -> list[tuple[float, Candidate]]:
+    """Return the bursts with what they are ranked by."""
+    chances = [each.burst.chance if each.burst else 1.0 for each in bursts]
+    limit = benjamini_hochberg_threshold(chances, BURSTS_LEVEL) if bursts else -1.0
     return [
-        Candidate(
-            kind="burst",
-            thing=EntityRef(
-                id=f"burst:{account_burst.kind}",
+        (
+            _RANK_OF_BURST,
+            Candidate(
                 kind="burst",
-                name=f"{burst.count} {account_burst.kind}s elsewhere",
+                thing=EntityRef(
+                    id=f"burst:{account_burst.kind}",
+                    kind="burst",
+                    name=f"{burst.count} {account_burst.kind}s elsewhere",
+                ),
+                summary=UntrustedText(text=_burst_text(account_burst.kind, burst)),
+                at=burst.first_at,
+                lead_seconds=round(window.lead(burst.first_at), 3),
+                hops=MAX_HOPS,
+                rate_per_day=round(burst.rate_per_day, 4),
+                chance=_rounded(burst.chance),
+                score=round(candidate_score(burst.chance, MAX_HOPS), 3),
+                source=_SOURCE_OF[account_burst.kind],
             ),
-            summary=UntrustedText(text=_burst_text(account_burst.kind, burst)),
-            at=burst.first_at,
-            lead_seconds=round(window.lead(burst.first_at), 3),
-            hops=MAX_HOPS,
-            rate_per_day=round(burst.rate_per_day, 4),
-            chance=_rounded(burst.chance),
-            score=round(candidate_score(burst.chance, MAX_HOPS), 3),
-            source=_SOURCE_OF[account_burst.kind],
         )
         for account_burst in bursts
-        if (burst := account_burst.burst) is not None and burst.chance <= limits[MAX_HOPS]
+        if (burst := account_burst.burst) is not None and burst.chance <= limit
     ]
 
 
@@ -245,7 +281,7 @@ def _reason(window: CorrelationWindow, considered: int, candidates: int) -> str:
         tested = f"{considered} source{'s were' if considered > 1 else ' was'} looked at"
         sentences.append(
             f"{tested}; of incidents that nothing led up to, at most {FALSE_DISCOVERY_RATE:.0%} show"
-            f" a candidate (Benjamini–Hochberg)."
+            f" a candidate."
         )
     if missing:
         sentences.append(f"Not known: {', '.join(missing)}.")

@@ -80,7 +80,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{0,19}")
 
 
 def candidate_text(candidate: Candidate) -> str:
-    """Return the evidence: an incident's priority and status, time, distance, p-value, rate and lift.
+    """Return the evidence: an incident's priority and status, time, distance, p-value, rate, past.
 
     It has no names and no markup: a priority that is more than a short word or two is left out.
     """
@@ -94,6 +94,7 @@ def candidate_text(candidate: Candidate) -> str:
     phrases.append(f"usually {_format_rate(candidate.rate_per_day)}")
     if candidate.lift is not None and candidate.lift > 1:
         phrases.append(f"in past incidents {candidate.lift:.1f} times as often as usual")
+    phrases += candidate.because
     return "; ".join([*phrases, CORRELATED])
 
 
