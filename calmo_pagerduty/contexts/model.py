@@ -90,8 +90,9 @@ class Candidate(FrozenModel):
 
     `chance` is the p-value: the probability that its stream brings an event so close to the incident by
     chance, at `rate_per_day`. That is the stream's rate, scaled by the hour-of-day ratio.
-    `score` is (−log10(chance) + bonus) × 0.7^hops; the bonus, at most 1, is log10(lift). An incident that is
-    over counts half. `status` and `priority` are an incident's.
+    Candidates are ranked by `likelihood_ratio`, where an incident that is over counts half. `score` is
+    (−log10(chance) + bonus) × 0.7^hops; the bonus, at most 1, is log10(lift). An incident
+    that is over counts half there too. `status` and `priority` are an incident's.
     """
 
     kind: Literal["change", "incident", "burst"]
@@ -203,8 +204,9 @@ class Misrouting(FrozenModel):
 class Recommendation(FrozenModel):
     """The people to involve; nobody, with a `reason`, if the evidence doesn't suffice.
 
-    A backtest on `tested_on` past incidents measures both shares (0–1): how often one of the first three
-    named people handled the incident (`hit_at_3`), and one of the people on call (`baseline_hit_at_3`).
+    A backtest on `tested_on` past incidents like this one measures both shares (0–1): how often one of the
+    first three named people handled the incident (`hit_at_3`), and one of the people on call
+    (`baseline_hit_at_3`).
     """
 
     people: tuple[PersonToInvolve, ...] = ()

@@ -74,6 +74,7 @@ class Row(NamedTuple):
     """One kind of world: of `worlds`, in how many the planted change is first, and clean placebos."""
 
     kind: str
+    first_seed: int
     worlds: int
     ours: int
     oracle: int
@@ -147,6 +148,7 @@ def row_of(name: str, seeds: range) -> Row:
     alarms = sum(verdict.first is not None for verdict in placebos)
     return Row(
         name,
+        seeds.start,
         len(seeds),
         sum(verdict.first == verdict.truth.origin for verdict in planted),
         _found(

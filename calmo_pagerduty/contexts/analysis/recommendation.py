@@ -11,6 +11,7 @@ from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Person
 from calmo_pagerduty.contexts.analysis.responder_model import (
     MIN_BACKTEST_SIZE,
     Backtest,
+    evidence_strength,
     leave_one_out_backtest,
     on_call_levels,
     recency_weight,
@@ -54,7 +55,13 @@ def recommend_people(
     misrouted = find_misrouting(inputs)
     if Source.HISTORY in inputs.missing_sources:
         return Recommendation(reason="The account's history could not be read.", misrouting=misrouted)
-    backtest = leave_one_out_backtest(inputs, similarity, neighbourhood)
+    known = [
+        (match.score, match.incident.created_at)
+        for match in similar
+        if responder_ids(match.incident, inputs.people)
+    ]
+    strength = evidence_strength(known, inputs.incident.created_at)
+    backtest = leave_one_out_backtest(inputs, similarity, neighbourhood, strength)
     people = people_to_involve(inputs, similar)
     reason = _no_recommendation_reason(inputs, people, backtest)
     return Recommendation(
@@ -188,7 +195,7 @@ def _no_recommendation_reason(
         return "Nobody who is still active is known to have handled an incident like this one."
     if backtest.of < MIN_BACKTEST_SIZE or backtest.hit_at_3 is None or backtest.baseline is None:
         return (
-            f"Only {backtest.of} past incidents of the service are known with who handled them; "
+            f"Only {backtest.of} past incidents of the service are like this one and have a known handler; "
             f"at least {MIN_BACKTEST_SIZE} are needed to test whom to name."
         )
     if Source.ON_CALL in inputs.missing_sources:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,11 +24,13 @@ HANDLING_ACTIONS = ("resolved", "acknowledged")
 MIN_BACKTEST_SIZE = 10
 MAX_BACKTEST_SIZE = 100
 TOP_K = 3
+#: With less known than this part of the least that a trial had, the past isn't like the case at hand.
+MIN_LIKE_STRENGTH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The share of the service's `of` past incidents that one of three predicted people handled.
+    """The share of `of` past incidents of the service, like this one, that one of three people handled.
 
     `hit_at_3` predicts by what people handled before; `baseline` by who is on call now. Both are None if
     nothing was tested.
@@ -70,9 +74,16 @@ def recency_weight(at: datetime, now: datetime) -> float:
 
 
 def leave_one_out_backtest(
-    inputs: AssessmentInput, similarity: TitleSimilarity, neighbourhood: Neighbourhood | None
+    inputs: AssessmentInput,
+    similarity: TitleSimilarity,
+    neighbourhood: Neighbourhood | None,
+    strength: float,
 ) -> Backtest:
-    """Predict three people for each of the service's past incidents, from incidents before it only."""
+    """Predict three people for each of the service's past incidents, from incidents before it only.
+
+    Counted are those like the case at hand: about as much had been handled before them (`strength`, see
+    `evidence_strength`). When the account was new nobody could have been named, which tells nothing of now.
+    """
     evidence = _Evidence.build(inputs, neighbourhood)
     service = inputs.incident.service
     on_service = [at for at in evidence.rows if service and inputs.past[at].service_id == service.id]
@@ -81,12 +92,42 @@ def leave_one_out_backtest(
         return Backtest(0)
     similarities = similarity.scores_for_each([inputs.past[at].title for at in newest])
     on_call = frozenset(list(on_call_levels(inputs))[:TOP_K])
-    hits = baseline = 0
+    trials = []
     for at, row in zip(newest, similarities, strict=True):
         handlers = set(evidence.handlers_of[at])
-        hits += not handlers.isdisjoint(evidence.top_responders(at, row))
-        baseline += not handlers.isdisjoint(on_call)
-    return Backtest(len(newest), round(hits / len(newest), 4), round(baseline / len(newest), 4))
+        people, known = evidence.top_responders(at, row)
+        if people:
+            is_hit, is_on_call = not handlers.isdisjoint(people), not handlers.isdisjoint(on_call)
+            trials.append(_Trial(known, is_hit, is_on_call))
+    alike = _alike(trials, strength)
+    if not alike:
+        return Backtest(0)
+    hits, baseline = sum(trial.is_hit for trial in alike), sum(trial.is_on_call for trial in alike)
+    return Backtest(len(alike), round(hits / len(alike), 4), round(baseline / len(alike), 4))
+
+
+class _Trial(NamedTuple):
+    """A past incident for which people would have been named, and whether that was right."""
+
+    strength: float
+    is_hit: bool
+    #: Whether somebody who is on call now handled it.
+    is_on_call: bool
+
+
+def _alike(trials: Sequence[_Trial], strength: float) -> Sequence[_Trial]:
+    """Return the half of the trials whose strength is most like this one, MIN_BACKTEST_SIZE at least; none if
+    less is known of the case at hand than of any trial.
+    """
+    if not trials or strength < min(trial.strength for trial in trials) * MIN_LIKE_STRENGTH:
+        return ()
+    nearest = sorted(trials, key=lambda trial: abs(math.log(trial.strength / strength)))
+    return nearest[: max(MIN_BACKTEST_SIZE, math.ceil(len(trials) / 2))]
+
+
+def evidence_strength(scores: Iterable[tuple[float, datetime]], now: datetime) -> float:
+    """Return the sum of score × recency weight of the handled similar incidents: how much is known."""
+    return sum(score * recency_weight(at, now) for score, at in scores)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,13 +166,14 @@ class _Evidence:
             flat[:, 1],
         )
 
-    def top_responders(self, at: int, similarities: Floats) -> Iterator[str]:
-        """Yield the top three people by what they handled before the incident at index `at`."""
+    def top_responders(self, at: int, similarities: Floats) -> tuple[list[str], float]:
+        """Return the top three people by what they handled before the incident at index `at`, and how much
+        is known of it (`evidence_strength`).
+        """
         age = np.maximum(0.0, self.began[at] - self.began) / DAY
         scores = similarities * self.decays
         counts = (similarities >= MIN_SIMILARITY) & (scores >= MIN_SCORE) & (self.began < self.began[at])
         weights = np.where(counts, scores * 2.0 ** (-age / HALF_LIFE_DAYS), 0.0)
         total = np.bincount(self.person, weights[self.incident], minlength=len(self.people))
-        for column in np.argsort(-total, kind="stable")[:TOP_K].tolist():
-            if total[column] > 0:
-                yield self.people[column]
+        best = [column for column in np.argsort(-total, kind="stable")[:TOP_K].tolist() if total[column] > 0]
+        return [self.people[column] for column in best], float(weights[list(self.rows)].sum())

@@ -46,9 +46,10 @@ from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.statistics.estimators import benjamini_hochberg_threshold
 
 FALSE_DISCOVERY_RATE = 0.05
-#: Bursts of the whole account get a tenth of the error rate, all other sources the rest.
-BURSTS_LEVEL = FALSE_DISCOVERY_RATE / 10
-STREAMS_LEVEL = FALSE_DISCOVERY_RATE - BURSTS_LEVEL
+#: Bursts of the whole account get a part of the error rate, all other sources the most of it. The rest is a
+#: reserve: rates are estimated, and events come in clusters.
+BURSTS_LEVEL = 0.05 * FALSE_DISCOVERY_RATE
+STREAMS_LEVEL = 0.85 * FALSE_DISCOVERY_RATE
 #: A kind of change is called rare if there are so many times as many of all kinds.
 _RARE_KIND = 4
 #: A burst elsewhere names no culprit: it comes after all that do.
