@@ -32,6 +32,9 @@ _MARKUP = (
 )  # fmt: skip
 HOSTILE = tuple(f"{begin}{markup.format(e=EVIL)}" for begin, markup in product(_BEGIN, _MARKUP))
 ISSUES = 60
+#: Elements whose text is shown as it came.
+VERBATIM = frozenset({"pre", "textarea", "code"})
+RAW_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
 class Reader(HTMLParser):
@@ -40,12 +43,16 @@ class Reader(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.wrong: list[str] = []
+        #: Raw times that people would have to read.
+        self.raw_times: list[str] = []
+        self._verbatim = 0
         self.links: set[str] = set()
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self._verbatim += tag in VERBATIM
         if EVIL in tag or any(EVIL in name for name in given):
             self.wrong.append(f"a text became markup: {self.get_starttag_text()}")
         if tag in {"style", "iframe", "base", "object", "embed"} or (tag == "script" and "src" not in given):
@@ -59,6 +66,14 @@ class Reader(HTMLParser):
             if address.startswith("/dashboard/"):
                 self.links.add(address.partition("?")[0].partition("#")[0])
 
+    def handle_endtag(self, tag: str) -> None:
+        self._verbatim -= tag in VERBATIM
+
+    def handle_data(self, data: str) -> None:
+        # A hint for what is typed names the form that it takes.
+        if not self._verbatim and RAW_TIME.search(data) and "A time such as" not in data:
+            self.raw_times.append(data.strip())
+
 
 @dataclass
 class World:
@@ -67,6 +82,7 @@ class World:
     site: DashboardSite
     addresses: dict[Page, str]
     wrong: dict[str, list[str]] = field(default_factory=dict)
+    raw_times: dict[str, list[str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +105,7 @@ async def world(site: DashboardSite) -> World:
             links |= read.links
             found.addresses[page] = address
             found.wrong[address], found.texts[address] = read.wrong, answer.text
+            found.raw_times[address] = read.raw_times
             found.headers[address] = answer.headers.get("cache-control", "")
     return found
 
@@ -97,6 +114,10 @@ async def test_no_page_makes_markup_of_a_text_or_holds_an_inline_script_or_style
     assert len(HOSTILE) == 200
     assert sum(text.count(EVIL) for text in world.texts.values()) > 200
     assert {address: wrong for address, wrong in world.wrong.items() if wrong} == {}
+
+
+async def test_no_page_shows_people_a_raw_time(world: World) -> None:
+    assert {address: times for address, times in world.raw_times.items() if times} == {}
 
 
 async def test_every_page_says_that_it_must_not_be_stored(world: World) -> None:
