@@ -1,5 +1,6 @@
 """The commands `calmo-pagerduty connection …`."""
 
+import copy
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
-from ingress.commands.tool_view import connection_report_view, connection_table, result_view
+from ingress.commands.tool_view import changes_view, connection_report_view, connection_table, result_view
 
 app = typer.Typer(
     no_args_is_help=True, help="Manage connections: PagerDuty accounts with their tokens and rules."
@@ -129,7 +130,8 @@ def remove(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Remove a connection and delete its token. Its issues and audit rows stay."""
-    _print_connection(client_of(data_dir).send("DELETE", _path(connection)), as_json)
+    removed = client_of(data_dir).send("DELETE", _path(connection))
+    emit(removed, as_json, lambda it: f"{it['name']} ({it['id']}) is removed, and its token deleted")
 
 
 @app.command()
@@ -158,7 +160,8 @@ def permit(
 ) -> None:
     """Change what a connection allows and what needs approval."""
     client = client_of(data_dir)
-    rules = client.get(_path(connection))["rules"]
+    before = client.get(_path(connection))
+    rules = copy.deepcopy(before["rules"])
     switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
     switches.update(dict.fromkeys(allow or [], "allow") | dict.fromkeys(deny or [], "deny"))
     for selector in clear or []:
@@ -173,7 +176,8 @@ def permit(
     change: Json = {"rules": rules}
     if context_note is not None:
         change["context_note"] = context_note
-    _print_connection(client.send("PATCH", _path(connection), change), as_json)
+    after = client.send("PATCH", _path(connection), change)
+    emit(after, as_json, lambda after: changes_view(before, after))
 
 
 @app.command()

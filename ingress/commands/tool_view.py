@@ -66,10 +66,38 @@ def result_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableTyp
         return _list_view(result, columns)
     if isinstance(result.get("text"), str):
         return Text(sanitize_text(result["text"], 100_000))
-    lines = Table.grid(padding=(0, 2))
+    lines, tables = Table.grid(padding=(0, 2)), list[RenderableType]()
     for name, value in _flatten(result):
-        lines.add_row(Text(sanitize_text(name), style="dim"), cell_text(value))
-    return lines
+        if _is_table(value):
+            tables += [Text(f"\n{sanitize_text(name)}", style="dim"), _table_of(value)]
+        else:
+            lines.add_row(Text(sanitize_text(name), style="dim"), cell_text(value))
+    return Group(lines, *tables)
+
+
+def changes_view(before: Json, after: Json) -> RenderableType:
+    """Return the fields of an object that a command changed, as they were and as they are."""
+    old, new = dict(_flatten(before)), dict(_flatten(after))
+    lines = Table.grid(padding=(0, 2))
+    for name in [name for name in old | new if old.get(name) != new.get(name)]:
+        values = (cell_text(old.get(name)), Text("→"), cell_text(new.get(name)))
+        lines.add_row(Text(sanitize_text(name), style="dim"), *values)
+    return lines if lines.row_count else Text("nothing changed: it was so before")
+
+
+def _is_table(value: Any) -> bool:
+    """Tell whether a value is a list of objects that no name stands for."""
+    rows = isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    return rows and not any({"summary", "name"} & set(row) and len(row) <= 4 for row in value)
+
+
+def _table_of(rows: Sequence[Json]) -> Table:
+    flat = [dict(_flatten(row)) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    table = empty_table(*(sanitize_text(name) for name in names))
+    for row in flat:
+        table.add_row(*(cell_text(row.get(name)) for name in names))
+    return table
 
 
 def _list_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType:

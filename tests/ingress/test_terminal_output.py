@@ -95,6 +95,20 @@ def test_a_terminal_gets_our_own_styles_and_no_link_of_others() -> None:
     assert "\x1b[1;31m" in written and "\x1b[2J" not in written and "\x1b]8" not in written
 
 
+def test_a_list_in_a_result_is_a_table_and_no_json_that_is_cut() -> None:
+    """As `tool call get_schedule` shows who is on call when."""
+    entries = [
+        {"start": f"2026-03-{day:02}", "end": f"2026-03-{day + 1:02}", "user": {"id": "P1", "summary": "Ada"}}
+        for day in range(1, 20)
+    ]
+    out = io.StringIO()
+    new_console(out, width=120).print(tool_view.result_view({"name": "Primary", "entries": entries}, []))
+    lines = out.getvalue().splitlines()
+    assert lines[0].split() == ["name", "Primary"]
+    assert [line.split() for line in lines if "2026-03-19" in line][-1] == ["2026-03-19", "2026-03-20", "Ada"]
+    assert "{" not in out.getvalue() and "…" not in out.getvalue()
+
+
 def test_no_view_holds_any_of_the_whole_class() -> None:
     everything = "".join((*CLASS, *SEQUENCES))
     out = io.StringIO()

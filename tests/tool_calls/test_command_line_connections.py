@@ -34,7 +34,7 @@ async def test_a_connection_is_added_seen_tried_out_and_removed(terminal: Termin
     assert mine in shown.text and "organization:acme" in shown.text
     assert tried.code == 0 and "the token is valid" in tried.text
     removed = await terminal.run("connection", "remove", mine)
-    assert removed.code == 0
+    assert removed.code == 0 and len(removed.text.splitlines()) == 1
     listing = await terminal.service.get("/api/connections")
     assert mine not in {connection["id"] for connection in listing["connections"]}
     for said in (added, listed, shown, tried, removed):
@@ -119,6 +119,11 @@ async def test_a_switch_for_what_does_not_exist_is_refused_with_the_nearest_name
     enabled = await terminal.run(*permit, "--allow", "tool:enable_webhook", "--json")
     assert enabled.json["rules"]["switches"]["tool:enable_webhook"] == "allow"
     before = enabled.json["rules"]
+    denied = "tool:get_schedule"
+    shown = await terminal.run(*permit, "--deny", denied)
+    assert shown.text.split() == [f"rules.switches.{denied}", "-", "→", "deny"], "what changed, and no more"
+    assert (await terminal.run(*permit, "--deny", denied)).text.startswith("nothing changed")
+    await terminal.run(*permit, "--clear", denied)
     for switch in ("--allow", "--deny"):
         failed = await terminal.run(*permit, switch, "tool:creat_incident")
         assert failed.code == 1 and "did you mean create_incident?" in failed.error
