@@ -26,7 +26,8 @@ class InboxJournal:
         self._database = database
         self._file = file
         self._id = file.write_blocking(journals.create)
-        self._taken = database.read_blocking(lambda tx: journals.get_taken(tx, self._id))
+        self._taken = taken = database.read_blocking(lambda tx: journals.get_taken(tx, self._id))
+        file.write_blocking(lambda tx: journals.begin_after(tx, taken))
 
     @classmethod
     def beside(cls, database: Database) -> Self | None:

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +34,10 @@ _CREATE = (
 _APPEND = "INSERT INTO journal (delivery, body) VALUES (?, ?)"
 _LIST = "SELECT number, delivery, body FROM journal WHERE number > ? ORDER BY number LIMIT ?"
 _KEEP_REFUSED = "INSERT OR IGNORE INTO refused SELECT * FROM journal WHERE number = ?"
+_CUT_REFUSED = "DELETE FROM refused WHERE json_extract(delivery, '$.received_at') < ?"
+_LAST_NUMBER = "SELECT seq FROM sqlite_sequence WHERE name = 'journal'"
+#: What the database refused is kept this long, for a person to look at.
+REFUSED_KEPT = timedelta(days=30)
 _TAKEN = sa.select(inbox_journals.c.taken).where(inbox_journals.c.id == bindparam("journal"))
 
 #: All but the body, which has a column of its own.
@@ -60,6 +64,17 @@ def create(tx: Transaction) -> str:
     return found
 
 
+def begin_after(tx: Transaction, taken: int) -> None:
+    """Let further entries have numbers above `taken`. A journal of an older backup would use some again, and
+    the database would pass over those entries.
+    """
+    last: int | None = tx.exec_driver_sql(_LAST_NUMBER).scalar()
+    if last is None:
+        tx.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('journal', ?)", (taken,))
+    elif last < taken:
+        tx.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = 'journal'", (taken,))
+
+
 def append(tx: Transaction, delivery: NewDelivery) -> None:
     """Append a delivery to the journal."""
     tx.exec_driver_sql(_APPEND, (_encode(delivery), delivery.body))
@@ -72,8 +87,9 @@ def list_entries(tx: Transaction, after: int, at_most: int) -> list[JournalEntry
 
 
 def delete_entries(tx: Transaction, up_to: int) -> None:
-    """Delete the journal's entries up to this number."""
+    """Delete the journal's entries up to this number, and what was refused long ago."""
     tx.exec_driver_sql("DELETE FROM journal WHERE number <= ?", (up_to,))
+    tx.exec_driver_sql(_CUT_REFUSED, ((datetime.now(UTC) - REFUSED_KEPT).isoformat(),))
 
 
 def keep_refused(tx: Transaction, number: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from bootstrap.store import OpenStore
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import journal_store as journals
 from calmo_pagerduty.deliveries.journal_service import InboxJournal
 from calmo_pagerduty.deliveries.model import Verdict
@@ -135,7 +137,9 @@ async def test_repetitions_and_contradictions_are_found_when_deliveries_move(sto
     assert metrics.registry.get_sample_value("calmo_alarms_total", {"kind": "conflict"}) == 1
 
 
-async def test_what_the_database_refuses_is_set_aside_and_holds_up_nothing(store: OpenStore) -> None:
+async def test_what_the_database_refuses_is_set_aside_for_a_while_and_holds_up_nothing(
+    store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     webhook = make_webhook(store.database, store.keyring)
     first, unknown, last = some_bodies(3)
     await deliver(store, webhook, first, unknown, last)
@@ -152,7 +156,10 @@ async def test_what_the_database_refuses_is_set_aside_and_holds_up_nothing(store
         refused = file.read_blocking(
             lambda tx: tx.exec_driver_sql("SELECT body FROM refused").scalars().all()
         )
-    assert refused == [unknown]
+        assert refused == [unknown]
+        monkeypatch.setattr(journals, "REFUSED_KEPT", timedelta(0))
+        await journal.delete_taken()
+        assert file.read_blocking(count_refused) == 0
     assert [row.body for row in deliveries_with_bodies(store.database)] == [first, last]
     assert await left_in(store.database) == 0
 
@@ -168,9 +175,25 @@ async def test_a_journal_that_was_lost_and_begins_anew_is_taken_from_its_beginni
     assert len(await take_all(open_journal_of(store.database))) == 1
 
 
+async def test_a_journal_from_an_older_backup_uses_no_number_again(store: OpenStore) -> None:
+    webhook = make_webhook(store.database, store.keyring)
+    await deliver(store, webhook, *some_bodies(3))
+    journal = open_journal_of(store.database)
+    assert len(await take_all(journal)) == 3
+    await journal.delete_taken()
+    with closing(open_file(store.database)) as file:
+        file.write_blocking(lambda tx: tx.exec_driver_sql("UPDATE sqlite_sequence SET seq = 1"))
+    await deliver(store, webhook, *some_bodies(1))
+    assert await take_all(open_journal_of(store.database)) == [Verdict.ACCEPTED]
+
+
 @pytest.mark.each_database
 async def test_only_sqlite_has_a_journal(database: Database, kind_of_database: str) -> None:
     assert (InboxJournal.beside(database) is not None) == (kind_of_database == "sqlite")
+
+
+def count_refused(tx: Transaction) -> int:
+    return int(tx.exec_driver_sql("SELECT count(*) FROM refused").scalar_one())
 
 
 def kill_after_its_answers(door: IngressProcess, webhook: str, bodies: Sequence[bytes]) -> None:
