@@ -1,10 +1,11 @@
 """Show issues in a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,12 @@ from ingress.commands.tool_view import call_view
 
 Json = dict[str, Any]
 
+#: Below this width the table of issues leaves the last event out.
+NARROW = 110
+#: Columns of the table of issues, with their widths where it is narrow; the title gets the rest of the line.
+TABLE_COLUMNS = {
+    "severity": 10, "status": 12, "priority": 8, "incident": 14, "title": None, "age": 6, "last event": 18,
+}  # fmt: skip
 STATUS_STYLE = {"triggered": "bold red", "acknowledged": "yellow", "resolved": "green"}
 SEVERITY_STYLE = {
     "critical": "bold white on red",
@@ -43,15 +50,26 @@ def last_event(issue: Json) -> str:
     return str(issue["last_event_type"] or "").removeprefix("incident.").replace("_", " ")
 
 
-def issue_table(issues: Sequence[Json]) -> Table:
-    """Return a table with a row per issue."""
+@dataclass(frozen=True, slots=True)
+class IssueTable:
+    """A row per issue, in the width that there is: words stay whole, only titles and ids of findings wrap."""
+
+    issues: Sequence[Json]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _issue_table(self.issues, is_narrow=options.max_width < NARROW)
+
+
+def _issue_table(issues: Sequence[Json], *, is_narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("severity", "status", "priority", "incident", "title", "age", "last event"):
-        # In a narrow window only titles are wrapped.
-        table.add_column(name, no_wrap=name != "title", overflow="fold")
+    for name, width in TABLE_COLUMNS.items():
+        if not is_narrow:
+            table.add_column(name, no_wrap=name != "title", overflow="fold")
+        elif name != "last event":
+            table.add_column(name, width=width, overflow="fold")
     now = datetime.now(UTC)
     for issue in issues:
-        table.add_row(
+        cells = (
             severity_badge(issue),
             status_text(issue),
             Text(issue["priority"] or "-"),
@@ -61,6 +79,7 @@ def issue_table(issues: Sequence[Json]) -> Table:
             Text(issue_age_text(issue, now)),
             Text(last_event(issue)),
         )
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 

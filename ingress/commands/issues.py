@@ -11,14 +11,14 @@ from calmo_pagerduty.incidents.action_names import Action
 from ingress.commands.console import new_console
 from ingress.commands.instances import client_of
 from ingress.commands.issue_view import (
+    IssueTable,
     action_view,
     change_line,
-    issue_table,
     issue_with_timeline,
     replay_view,
 )
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
-from ingress.commands.output import echo_text, emit, print_json
+from ingress.commands.output import echo_text, emit, print_json, print_view
 from ingress.commands.pairs import parse_pairs
 from ingress.commands.tools import read_stdin
 
@@ -74,10 +74,9 @@ def list_issues(
     if as_json:
         print_json(page)
         return
-    console = new_console()
-    console.print(issue_table(page["issues"]))
+    print_view(IssueTable(page["issues"]))
     if page["next_cursor"]:
-        console.print(f"More: --cursor {page['next_cursor']}", soft_wrap=True)
+        echo_text(f"More: --cursor {page['next_cursor']}")
 
 
 @app.command()

@@ -60,7 +60,7 @@ def views(text: str) -> list[RenderableType]:
     table.add_column(Text(text))
     table.add_row(Text(text))
     return [
-        issue_view.issue_table([issue]),
+        issue_view.IssueTable([issue]),
         issue_view.issue_with_timeline(issue),
         issue_view.live_table([issue], 100, 50),
         issue_view.change_line(
