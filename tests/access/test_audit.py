@@ -19,6 +19,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.audit_signatures import AuditKeys
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
+from tests.support.chance import repeatable
 from tests.support.doors import rows
 from tests.support.retention import SOME_KEYS
 
@@ -217,7 +218,7 @@ def test_every_edit_is_found_and_the_first_broken_row_is_named(
     database: Database, chain: list[Row], edit: Edit
 ) -> None:
     for seed in range(12):
-        chance = random.Random(f"{edit.__name__} {seed}")  # noqa: S311 - a test repeats it
+        chance = repeatable(f"{edit.__name__} {seed}")
         forged = [dict(row) for row in chain]
         broken = edit(forged, chance.randrange(LENGTH if edit is not alter_number else LENGTH - 1), chance)
         replace_all(database, forged)

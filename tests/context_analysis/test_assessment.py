@@ -1,7 +1,6 @@
 """A whole assessment: a cascade, an empty account, a large one, hostile texts, byte for byte."""
 
 import json
-import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,6 +24,7 @@ from calmo_pagerduty.contexts.analysis.title_index import TitleIndex
 from calmo_pagerduty.contexts.model import Assessment
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.pagerduty.webhook_events import Reference
+from tests.support.chance import repeatable
 from tests.support.incident_worlds import (
     BEGAN,
     NOW,
@@ -91,7 +91,7 @@ def test_in_an_empty_account_an_assessment_says_what_it_does_not_know() -> None:
 
 
 def test_the_same_surroundings_give_the_same_bytes_in_any_order_and_with_any_memory() -> None:
-    luck = random.Random(11)  # noqa: S311 - a test repeats it
+    luck = repeatable(11)
     for around in (a_database_cascade(), a_placebo(luck)):
         first = assess(around).model_dump_json()
         turned = replace(
@@ -137,7 +137,7 @@ def test_the_order_in_which_a_process_keeps_sets_makes_no_difference() -> None:
 @settings(deadline=None, max_examples=60)
 @given(lacking=st.frozensets(st.sampled_from(Source)), seed=st.integers(0, 10))
 def test_whatever_is_lacking_an_assessment_is_made(lacking: frozenset[Source], seed: int) -> None:
-    luck = random.Random(seed)  # noqa: S311 - a test repeats it
+    luck = repeatable(seed)
     told = assess(replace(a_placebo(luck, services=6), missing_sources=lacking))
     assert Assessment.model_validate_json(told.model_dump_json()) == told
     assert (told.recurrence is None) == (Source.HISTORY in lacking)

@@ -1,7 +1,6 @@
 """What the account's own past teaches of causes, and that placebos stay clean whatever it teaches."""
 
 import math
-import random
 from datetime import timedelta
 
 import numpy as np
@@ -20,6 +19,7 @@ from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change, Pa
 from calmo_pagerduty.contexts.analysis.lead_times import STEPS, LeadTimes
 from calmo_pagerduty.contexts.analysis.root_cause import find_root_cause
 from calmo_pagerduty.contexts.analysis.streams import DAY, MINUTE
+from tests.support.chance import repeatable
 from tests.support.incident_worlds import OWN, ago, around_it, depends, near, past
 
 MIGRATION, SETTING = "Schema migration 7", "Configuration: pool of node-3"
@@ -170,7 +170,7 @@ def test_a_rare_kind_on_a_service_that_always_changes_is_told_with_its_reasons()
 
 def test_by_chance_a_ratio_is_reached_as_often_as_is_said() -> None:
     """Random moments in a month: the share with anything as telling as p says is p, far into the tail."""
-    luck = random.Random(11)  # noqa: S311 - a test repeats it
+    luck = repeatable(11)
     rates = {"API": 1.5, "DB": 0.3, OWN: 0.7}
     changes: list[Change] = []
     for service, rate in rates.items():

@@ -1,6 +1,5 @@
 """Whom to involve, tested on the past itself; and misrouting."""
 
-import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +22,7 @@ from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import PersonToInvolve, Recommendation
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.pagerduty.webhook_events import Reference
+from tests.support.chance import repeatable
 from tests.support.incident_worlds import (
     BEGAN,
     NOW,
@@ -171,7 +171,7 @@ def test_where_less_is_known_than_before_any_tested_incident_nobody_is_named() -
 
 
 def test_names_no_better_than_who_is_on_call_are_not_shown() -> None:
-    luck = random.Random(2)  # noqa: S311 - a test repeats it
+    luck = repeatable(2)
     names = [f"U{number}" for number in range(12)]
     done = tuple(past(f"P{day}", ago(days=day), by=luck.choice(names)) for day in range(1, 60))
     most = sorted(names, key=lambda name: -sum(did.responded[0].who.id == name for did in done))[:3]

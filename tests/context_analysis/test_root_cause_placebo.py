@@ -10,6 +10,7 @@ import pytest
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change
 from calmo_pagerduty.contexts.analysis.root_cause import FALSE_DISCOVERY_RATE, find_root_cause
 from calmo_pagerduty.contexts.analysis.streams import HOUR, poisson_chance
+from tests.support.chance import repeatable
 from tests.support.incident_worlds import (
     BEGAN,
     OWN,
@@ -34,7 +35,7 @@ def at_most(share: float, of: int) -> float:
 
 
 def test_where_nothing_leads_to_anything_at_most_one_in_twenty_shows_a_candidate() -> None:
-    luck = random.Random(20260814)  # noqa: S311 - a test repeats it
+    luck = repeatable(20260814)
     found = [find_root_cause(near(a_placebo(luck))) for _ in range(WORLDS)]
     alarms = sum(bool(cause.candidates) for cause in found) / WORLDS
     assert sum(cause.considered for cause in found) / WORLDS > 8
@@ -43,7 +44,7 @@ def test_where_nothing_leads_to_anything_at_most_one_in_twenty_shows_a_candidate
 
 def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
     """Nine of ten things come between 9 and 18 o'clock, incidents too."""
-    luck = random.Random(7)  # noqa: S311 - a test repeats it
+    luck = repeatable(7)
     alarms = 0
     for _ in range(WORLDS):
         around = a_placebo(luck)
@@ -80,7 +81,7 @@ def _since(around: AssessmentInput, days: float) -> AssessmentInput:
 
 @pytest.mark.parametrize("days", [1, 10])
 def test_in_a_young_account_it_is_as_rare(days: int) -> None:
-    luck = random.Random(days)  # noqa: S311 - a test repeats it
+    luck = repeatable(days)
     alarms = sum(bool(find_root_cause(near(_since(a_placebo(luck), days))).candidates) for _ in range(WORLDS))
     assert alarms / WORLDS <= at_most(FALSE_DISCOVERY_RATE, WORLDS)
 
@@ -112,7 +113,7 @@ def _with_a_cause(luck: random.Random) -> tuple[AssessmentInput, str, float]:
 
 
 def test_a_planted_cause_ranks_first() -> None:
-    luck = random.Random(1)  # noqa: S311 - a test repeats it
+    luck = repeatable(1)
     worlds = [_with_a_cause(luck)[0] for _ in range(200)]
     firsts = [find_root_cause(near(around)).candidates[:1] for around in worlds]
     assert sum(first[0].thing.id == "CAUSE" for first in firsts if first) >= 0.95 * len(worlds)
@@ -120,7 +121,7 @@ def test_a_planted_cause_ranks_first() -> None:
 
 @pytest.mark.parametrize("within", [HOUR, 6 * HOUR])
 def test_with_changes_shifted_by_a_week_hits_fall_to_what_their_chances_say(within: float) -> None:
-    luck = random.Random(3)  # noqa: S311 - a test repeats it
+    luck = repeatable(3)
     hits, predicted, spread, shown = 0, 0.0, 0.0, 0
     for _ in range(WORLDS):
         around, _, _ = _with_a_cause(luck)

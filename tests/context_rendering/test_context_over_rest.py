@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import xml.etree.ElementTree as ET
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from tests.support.builders import new_id
 from tests.support.connected import add_connection
 from tests.support.documented import check, check_example
 from tests.support.patience import ANSWER
+from tests.support.pictures import parsed_picture
 from tests.support.sample_context import BEGAN, a_context
 from workflows import names
 
@@ -102,7 +103,7 @@ async def test_the_page_and_the_picture_are_of_the_same_document(told: Told) -> 
     assert picture.headers["content-type"] == "image/svg+xml"
     assert "sandbox" in picture.headers["content-security-policy"]
     assert picture.headers["x-content-type-options"] == "nosniff"
-    assert ET.fromstring(picture.text).get("role") == "img"  # noqa: S314 - our own picture
+    assert parsed_picture(picture.text).get("role") == "img"
 
 
 async def test_without_a_context_it_is_said_how_to_get_one(told: Told) -> None:
@@ -124,7 +125,7 @@ async def test_each_source_is_told_of_once_as_it_lands_and_then_the_end(told: To
         part = ContextPart(source, SourceState.COMPLETE, count=2, requests=1, seconds=0.5)
         if source is Source.ALERTS:
             part = ContextPart(source, SourceState.UNAVAILABLE, "PagerDuty did not answer", requests=3)
-        database.write_blocking(lambda t, part=part: contexts.upsert_part(t, ref, version, part))  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
+        database.write_blocking(partial(contexts.upsert_part, ref=ref, version=version, part=part))
         await asyncio.sleep(0)
     database.write_blocking(
         lambda t: contexts.mark_version_finished(

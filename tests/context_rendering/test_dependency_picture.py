@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from calmo_pagerduty.contexts.rendering.dependency_layers import (
 from calmo_pagerduty.contexts.rendering.dependency_layout import COLUMN_WIDTH, WIDTH, compute_layout
 from calmo_pagerduty.contexts.rendering.dependency_picture import LINE_LENGTH, dependency_svg, wrap_name
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from tests.support.pictures import parsed_picture
 from tests.support.sample_context import CHECKOUT, DATABASE, a_context, assessment
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -36,7 +36,7 @@ def around(**fields: Any) -> IncidentContext:
 
 
 def texts(svg: str) -> list[str]:
-    return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314 - our own picture
+    return [element.text or "" for element in parsed_picture(svg).iter(f"{SVG}text")]
 
 
 @st.composite
@@ -81,7 +81,7 @@ def test_the_picture_says_in_words_what_it_says_by_colour() -> None:
     )
     assert said.count("open incident") == 1
     assert "the failure probably came along here" in said
-    root = ET.fromstring(svg)  # noqa: S314 - our own picture
+    root = parsed_picture(svg)
     assert root.get("role") == "img"
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert title is not None and description is not None and title.text and description.text
@@ -107,7 +107,7 @@ def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentConte
         for x, number in route[1:-1]:
             boxes = [layout.places[node][0] for node in graph.layers[number]]
             assert all(abs(x - box) > WIDTH / 2 + 4 for box in boxes), "no line runs through a box"
-    ET.fromstring(dependency_svg(context))  # noqa: S314 - our own picture
+    parsed_picture(dependency_svg(context))
 
 
 def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> None:
@@ -181,7 +181,7 @@ def test_a_name_stays_a_name(name: str, other: str) -> None:
         upstream=(DependencyNode(thing=thing(1, name), hops=1),),
         business=(DependencyNode(thing=thing(2, other), hops=1),),
     )
-    root = ET.fromstring(dependency_svg(context))  # noqa: S314 - our own picture
+    root = parsed_picture(dependency_svg(context))
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "rect", "text", "path"}
     assert not [

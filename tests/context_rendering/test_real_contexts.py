@@ -1,7 +1,6 @@
 """From asking for a context to reading it, with everything real but PagerDuty: gathered, followed, shown."""
 
 import json
-import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +13,7 @@ from tests.support.gathering import gathering_system
 from tests.support.mcp_text import data_of
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
+from tests.support.pictures import parsed_picture
 from tests.support.system import System
 from tests.support.terminal import Terminal
 from tests.support.tool_callers import agent, served
@@ -42,7 +42,7 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     page = (await http.get(begun["links"]["page"], headers=headers)).text
     assert f"`{INJECTION}`" in page and page.count("evil.example") == page.count(f"`{INJECTION}`")
     picture = (await http.get(begun["links"]["picture"], headers=headers)).text
-    names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314 - our own picture
+    names = {element.text for element in parsed_picture(picture).iter("{http://www.w3.org/2000/svg}text")}
     assert {"Checkout API", "Order database", "this incident"} <= names
     async with served(gathering) as url, agent(url, headers) as client:
         told = data_of(await client.call_tool("get_incident_context", {"incident": ref.incident_id}))

@@ -1,6 +1,7 @@
 """An incident's contexts are kept version by version, each source by itself, for those who may see them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_what_a_source_brings_takes_the_place_of_what_it_brought(
         part = ContextPart(
             Source.ALERTS, SourceState.PARTIAL, "more", count, data={"n": count}, fetched_at=NOW
         )
-        database.write_blocking(lambda t, part=part: contexts.upsert_part(t, ref, version, part))  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
+        database.write_blocking(partial(contexts.upsert_part, ref=ref, version=version, part=part))
     assert database.read_blocking(lambda t: contexts.get_parts(t, ref, version)) == {Source.ALERTS: part}
 
 
@@ -124,7 +125,7 @@ def test_a_complete_one_stays_as_it_is_whoever_gives_it_up_later(
 def test_twenty_versions_are_kept_and_how_the_newest_came_about(database: Database, ref: IncidentRef) -> None:
     for _ in range(MAX_VERSIONS + 3):
         version = begin(database, ref)
-        database.write_blocking(lambda t, v=version: contexts.upsert_part(t, ref, v, ALERTS))  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
+        database.write_blocking(partial(contexts.upsert_part, ref=ref, version=version, part=ALERTS))
         finish(database, ref, version)
     kept = sorted(row.version for row in rows(database, tables.contexts))
     assert kept == list(range(4, MAX_VERSIONS + 4))
@@ -141,8 +142,9 @@ def test_what_is_anothers_is_as_if_it_were_not_there(database: Database, ref: In
     finish(database, ref, begin(database, ref))
     for seen_by, there in ((SHOP, True), (BANK, False), (Visibility(), False), (EVERYTHING, True)):
         for find in (contexts.get_version, contexts.list_versions, contexts.get_progress):
-            found = database.read_blocking(lambda t, f=find, s=seen_by: f(t, s, ref.issue_id))  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
-            assert bool(found) is there
+            assert (
+                bool(database.read_blocking(partial(find, seen_by=seen_by, issue_id=ref.issue_id))) is there
+            )
 
 
 def test_a_version_ends_when_it_was_finished(database: Database, ref: IncidentRef) -> None:

@@ -1,5 +1,8 @@
 """A connection may have each context written back as a note: a call of the tool, through the one gate."""
 
+import operator
+from functools import partial
+
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts.rendering.note import NOTE_MARKER
@@ -46,7 +49,7 @@ async def test_each_version_is_written_once(system: System) -> None:
         await system.gather_context(ref)
         # A note is there before its call has ended: that comes last.
         told = ["begins", "done"] * version
-        await eventually(lambda: outcomes(system), lambda found, told=told: found == told)  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
+        await eventually(lambda: outcomes(system), partial(operator.eq, told))
     first, second = notes(system, ref.incident_id)
     assert first.startswith(f"{NOTE_MARKER}, version 1\nImpact: ")
     assert second.startswith(f"{NOTE_MARKER}, version 2\n")

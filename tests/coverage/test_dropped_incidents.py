@@ -1,6 +1,5 @@
 """Expected incidents of a gap, from the service's own past by hour of the local week."""
 
-import random
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from calmo_pagerduty.snapshots.model import (
     SectionState,
     SupportHours,
 )
+from tests.support.chance import repeatable
 from tests.support.coverage_worlds import DAY, HOUR, NOW, account, at, incident_at, service_of
 from tests.support.snapshots import with_section
 
@@ -35,7 +35,7 @@ def evenly(count: int) -> tuple[Incident, ...]:
 
 
 def test_the_rates_times_the_exposure_give_the_incidents_that_were() -> None:
-    rng = random.Random(1)  # noqa: S311 - a test repeats it
+    rng = repeatable(1)
     counts = [rng.randrange(3) for _ in range(168)]
     exposure = [rng.uniform(40, 60) for _ in range(168)]
     rates = hourly_rates(counts, exposure)

@@ -21,6 +21,7 @@ from calmo_pagerduty.snapshots.model import (
     SectionState,
     SupportHours,
 )
+from tests.support.chance import repeatable
 from tests.support.coverage_worlds import DAY, HOUR, NOW, account, at, policy_of, schedule_of, service_of
 from tests.support.snapshots import with_section
 
@@ -178,7 +179,7 @@ ZONES = [
 @pytest.mark.parametrize(("zone", "start"), ZONES, ids=[f"{zone} {start[:10]}" for zone, start in ZONES])
 def test_coverage_equals_a_look_at_every_minute_across_clock_changes(zone: str, start: str) -> None:
     now = at(start, zone)
-    rng = random.Random(zone + start)  # noqa: S311 - a test repeats it
+    rng = repeatable(zone + start)
     for _ in range(4):
         snapshot = _random_account(rng, zone, now)
         report = coverage_report(snapshot, now, ReportOptions(days=3))

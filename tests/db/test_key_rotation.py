@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ import sys
 from calmo_pagerduty.db import key_rotation
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from functools import partial
 database = Database(sys.argv[1])
 keyring = Keyring({"new": bytes(range(32, 64)), "old": bytes(range(32))})
 while some := database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, keyring)):
@@ -149,8 +151,12 @@ def test_in_two_steps_no_process_ever_meets_a_value_that_it_can_not_open(databas
             secret = f"secret-{len(sealed)}"
             sealed.add(secret)
             database.write_blocking(
-                lambda t, k=keyring, s=secret: webhooks.insert_secret(  # type: ignore[misc]  # no type of a lambda
-                    t, k, webhook, s.encode(), datetime.now(UTC)
+                partial(
+                    webhooks.insert_secret,
+                    keyring=keyring,
+                    webhook_id=webhook,
+                    secret=secret.encode(),
+                    now=datetime.now(UTC),
                 )
             )
         assert [readable(database, keyring, webhook) for keyring in running] == [sealed, sealed]

@@ -1,7 +1,6 @@
 """Impact, critical chains and single points of failure: golden numbers, brute force, and laws."""
 
 import math
-import random
 from itertools import pairwise
 
 import networkx as nx
@@ -14,6 +13,7 @@ from calmo_pagerduty.dependencies.single_points import common_grounds, immediate
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.snapshots.dependency_model import ServiceKey
 from calmo_pagerduty.snapshots.model import Incident, Urgency
+from tests.support.chance import repeatable
 from tests.support.service_graphs import graph, key, random_graph
 
 WINDOW = Span(0, 1000)
@@ -50,7 +50,7 @@ def simple_paths_to(shape: ServiceGraph, service: ServiceKey) -> list[list[Servi
 
 
 def test_a_chain_costs_as_much_as_the_costliest_path_of_an_acyclic_graph() -> None:
-    rng = random.Random(3)  # noqa: S311 - a test repeats it
+    rng = repeatable(3)
     for _ in range(30):
         names = [f"s{number}" for number in range(7)]
         pairs = {tuple(sorted(rng.sample(range(7), 2))) for _ in range(10)}
@@ -84,7 +84,7 @@ def reaches_without(shape: ServiceGraph, root: ServiceKey, without: ServiceKey) 
 
 
 def test_what_is_behind_a_single_point_is_cut_off_without_it_on_random_graphs() -> None:
-    rng = random.Random(11)  # noqa: S311 - a test repeats it
+    rng = repeatable(11)
     for _ in range(60):
         shape = random_graph(rng, rng.randint(2, 8), rng.randint(1, 14))
         root = key("Shop")
@@ -107,7 +107,7 @@ def test_a_common_ground_lies_on_every_way_down() -> None:
 
 
 def test_other_names_change_nothing_but_names() -> None:
-    rng = random.Random(5)  # noqa: S311 - a test repeats it
+    rng = repeatable(5)
     shape = random_graph(rng, 8, 14)
     other = {
         node: key(f"x{number}")

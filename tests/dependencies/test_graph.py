@@ -1,6 +1,5 @@
 """The graph of services: cycles by name, cascades counted once, focus, search, teams and time travel."""
 
-import random
 from dataclasses import replace
 
 from calmo_pagerduty.dependencies.graph import (
@@ -16,6 +15,7 @@ from calmo_pagerduty.dependencies.graph import (
     without_dependencies,
 )
 from calmo_pagerduty.snapshots.dependency_model import Dependency, ServiceDependencies, ServiceKey
+from tests.support.chance import repeatable
 from tests.support.service_graphs import graph, key, random_graph
 from tests.support.small_accounts import account
 
@@ -38,7 +38,7 @@ def walk(shape: ServiceGraph, start: ServiceKey, upstream: bool) -> set[ServiceK
 
 
 def test_what_is_reached_and_the_cascade_equal_their_definitions_on_random_graphs() -> None:
-    rng = random.Random(7)  # noqa: S311 - a test repeats it
+    rng = repeatable(7)
     for _ in range(40):
         shape = random_graph(rng, rng.randint(2, 9), rng.randint(1, 16))
         failed = set(rng.sample(sorted(shape.nodes), rng.randint(0, len(shape.nodes))))

@@ -8,6 +8,7 @@ import pytest
 from calmo_pagerduty.dependencies.undeclared import WEEK, poisson_binomial_tail, propose_dependencies
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.snapshots.model import Incident, Urgency
+from tests.support.chance import repeatable
 from tests.support.service_graphs import graph, key
 
 DAY, HOUR = 86_400, 3600
@@ -43,7 +44,7 @@ def test_the_tail_is_the_sum_over_all_outcomes() -> None:
 
 
 def test_a_planted_dependency_is_found_with_its_incidents_unless_it_is_declared() -> None:
-    rng = random.Random(1)  # noqa: S311 - a test repeats it
+    rng = repeatable(1)
     causes = office_hours(rng, 12)
     planted = incidents("db", causes) + incidents("web", [at + rng.randint(60, 900) for at in causes])
     noise = [node for name in ("a", "b", "c") for node in incidents(name, office_hours(rng, 20))]
@@ -59,7 +60,7 @@ def test_a_planted_dependency_is_found_with_its_incidents_unless_it_is_declared(
 def test_services_that_merely_share_office_hours_are_seldom_proposed() -> None:
     shape, wrong = graph("", *"abcdefgh"), 0
     for seed in range(40):
-        rng = random.Random(seed)  # noqa: S311 - a test repeats it
+        rng = repeatable(seed)
         found = [node for name in "abcdefgh" for node in incidents(name, office_hours(rng, 30))]
         wrong += bool(propose_dependencies(shape, found, WINDOW))
     assert wrong <= 4  # at a false discovery rate of 5 %, 2 of 40 are expected

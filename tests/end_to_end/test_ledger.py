@@ -1,7 +1,6 @@
 """Nothing lost, nothing doubled, nothing wrong: whatever crashes, and whenever."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +11,11 @@ from calmo_pagerduty.db.database import Database
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.delivery_contract import AttemptOutcome, InjectedFaults
 from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
-from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
 from pagerduty_simulator.storms import random_storm, with_duplicates_and_disorder
 from pagerduty_simulator.webhook_sender import WebhookSender
-from tests.support.accounts import Books, disordered, doubled, lost, read_books, wrong
-from tests.support.chaos import Weather, rage
-from tests.support.eventually import eventually
+from tests.support.accounts import Books, disordered, doubled, lost, settled_books, wrong
+from tests.support.chaos import Weather, publish_evenly, rage
 from tests.support.patience import STORY
 from tests.support.service import Service, running_service
 
@@ -119,10 +116,10 @@ async def _weather_the_storm(storm: Storm, seed: int, folder: Path, database_url
         async with running_service(folder, database_url, SETTINGS) as service:
             subscription = sender.subscribe(await service.create_webhook(SECRET), SECRET)
             async with asyncio.TaskGroup() as both:
-                both.create_task(_publish(sender, arriving, storm.weather.seconds))
+                both.create_task(publish_evenly(sender, arriving, storm.weather.seconds))
                 both.create_task(rage(service, blows))
             await sender.drained(STORY)
-            books = await _settled(database, storm)
+            books = await settled_books(database)
             service.check_all_run()
             _print_figures(storm, service, sender, books, datetime.now(UTC) - begun)
     finally:
@@ -141,22 +138,6 @@ async def _weather_the_storm(storm: Storm, seed: int, folder: Path, database_url
     assert books.duplicates >= len(arriving) - storm.events
     assert books.dead_letters == 0
     assert not any(issue.needs_reconcile for issue in books.issues)
-
-
-async def _publish(sender: WebhookSender, arriving: Sequence[Event], seconds: float) -> None:
-    """Publish at an even pace, whether anybody answers or not: incidents don't wait for receivers."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    for number, event in enumerate(arriving):
-        await asyncio.sleep(begun + seconds * number / len(arriving) - loop.time())
-        sender.publish([event])
-
-
-async def _settled(database: Database, storm: Storm) -> Books:
-    async def read() -> Books:
-        return await asyncio.to_thread(read_books, database)
-
-    return await eventually(read, lambda books: books.unfinished == 0, STORY)
 
 
 def _print_figures(

@@ -21,9 +21,10 @@ from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
 from pagerduty_simulator.storms import random_storm, with_duplicates_and_disorder
 from pagerduty_simulator.webhook_sender import WebhookSender
-from tests.support.accounts import Books, disordered, doubled, lost, read_books, wrong
+from tests.support.accounts import Books, disordered, doubled, lost, settled_books, wrong
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
-from tests.support.chaos import Weather, rage
+from tests.support.chance import repeatable
+from tests.support.chaos import Weather, publish_evenly, rage
 from tests.support.crashing_postgresql import CrashingPostgres, crashing_postgresql
 from tests.support.doors import make_webhook
 from tests.support.eventually import eventually
@@ -122,6 +123,7 @@ class Callers:
     http: AsyncClient
     calls: dict[str, str] = field(default_factory=dict)
     answers: Counter[int] = field(default_factory=Counter)
+    chance: random.Random = field(default_factory=lambda: repeatable(7))
 
     async def note(self, number: int, incident_id: str) -> None:
         """Write a note to PagerDuty, with a key that makes it the same call however often it is asked for."""
@@ -152,7 +154,7 @@ class Callers:
 
     async def _request(self, method: str, path: str, body: Json | None = None) -> Json | None:
         """Return what one of the APIs answers; None if it can't now."""
-        name = random.choice(self.fleet.of_role("api"))  # noqa: S311 - no secret
+        name = self.chance.choice(self.fleet.of_role("api"))
         try:
             answer = await self.http.request(
                 method, f"{self.fleet.url(name)}{path}", headers=dict(self.system.headers), json=body
@@ -182,7 +184,7 @@ async def test_ten_minutes_of_load_and_kills_lose_double_and_block_nothing(
             callers = Callers(system, fleet, http)
             deadlocks = await _busy_day(day, seed, told, sender, callers)
             await sender.drained(STORY)
-            books = _of_the_storm(await _settled(system.database), told)
+            books = _of_the_storm(await settled_books(system.database), told)
             await _all_notes_done(callers)
             fleet.check_all_run()
             await _each_process_works(callers, webhook)
@@ -221,7 +223,7 @@ async def _busy_day(
     readers = [asyncio.create_task(callers.read_on()) for _ in range(READERS)]
     try:
         async with asyncio.TaskGroup() as all_at_once:
-            all_at_once.create_task(_publish(sender, arriving, day.weather.seconds))
+            all_at_once.create_task(publish_evenly(sender, arriving, day.weather.seconds))
             all_at_once.create_task(_write_notes(callers, day))
             all_at_once.create_task(rage(Counting(), day.weather.blows(seed)))
     finally:
@@ -230,14 +232,6 @@ async def _busy_day(
         ended = await asyncio.gather(*readers, return_exceptions=True)
     assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
     return counted[0]
-
-
-async def _publish(sender: WebhookSender, arriving: Sequence[Event], seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    for number, event in enumerate(arriving):
-        await asyncio.sleep(begun + seconds * number / len(arriving) - loop.time())
-        sender.publish([event])
 
 
 async def _write_notes(callers: Callers, day: Day) -> None:
@@ -249,13 +243,6 @@ async def _write_notes(callers: Callers, day: Day) -> None:
         for number in range(day.notes):
             await asyncio.sleep(begun + day.weather.seconds * number / day.notes - loop.time())
             asking.create_task(callers.note(number, incidents[number % len(incidents)]))
-
-
-async def _settled(database: Database) -> Books:
-    async def read() -> Books:
-        return await asyncio.to_thread(read_books, database)
-
-    return await eventually(read, lambda books: books.unfinished == 0, STORY)
 
 
 def _of_the_storm(books: Books, told: Sequence[Event]) -> Books:
@@ -281,7 +268,7 @@ async def _each_process_works(callers: Callers, webhook: str) -> None:
             answer = await callers.http.post(address, content=body, headers=headers_for(body))
             assert answer.status_code == 202, (name, answer.text)
             await callers.note(10_000 + number, incident)
-            await _settled(callers.system.database)
+            await settled_books(callers.system.database)
             await _all_notes_done(callers)
         await fleet.until_ready()
 

@@ -1,7 +1,6 @@
 """PagerDuty is away or limits us; workers die between its doing and our hearing: all is done once."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from calmo_pagerduty.pagerduty import retries
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import Faults
+from tests.support.chance import repeatable
 from tests.support.eventually import eventually
 from tests.support.outage import DeadlyFaults, Script, mortal_worker
 from tests.support.parts import Parts
@@ -45,7 +45,7 @@ async def test_actions_outlive_an_hour_without_pagerduty(
     incidents = [await system.page(f"Incident {number}") for number in range(4)]
     site = system.site
     site.faults = Faults(rate=1.0, kinds=("503", "timeout"), hang_seconds=0.02)
-    script = Script(system, random.Random(5))  # noqa: S311 - a test repeats it
+    script = Script(system, repeatable(5))
     running = asyncio.create_task(script.play(incidents, 20))
     await until_refused(system, 60)
     assert script.done.total() == 0
@@ -64,7 +64,7 @@ async def test_a_worker_dies_when_pagerduty_has_done_it_and_we_have_not_heard(
         incident = await alone.page()
         faults = DeadlyFaults(1, 1, strike, hang_seconds=0.3)
         alone.site.faults = faults
-        script = Script(alone, random.Random(2))  # noqa: S311 - a test repeats it
+        script = Script(alone, repeatable(2))
         await script.play([incident], 2)
         assert faults.left == 0
         await alone.settle()
@@ -79,7 +79,7 @@ async def test_a_thousand_actions_are_each_done_and_told_once(
         incidents = [await alone.page(f"Incident {number}") for number in range(40)]
         site = alone.site
         site.faults = Faults(rate=1.0, kinds=("503", "timeout"), hang_seconds=0.05)
-        script = Script(alone, random.Random(7))  # noqa: S311 - a test repeats it
+        script = Script(alone, repeatable(7))
         running = asyncio.create_task(script.play(incidents, 1000))
         await until_refused(alone, 240)
         assert script.done.total() == 0

@@ -30,9 +30,9 @@ right: list[EndpointRow] = [
     PublicEndpoint("GET", "/", "", Json(HealthModel), handler=public),
 ]
 wrong: list[EndpointRow] = [
-    Endpoint("POST", "/", "", Json(ReadinessModel), permission="p", takes=NoBody, handler=checked),  # type: ignore[arg-type]  # must be found
-    Endpoint("POST", "/", "", Json(HealthModel), permission="p", takes=NoInput, handler=checked),  # type: ignore[arg-type]  # must be found
-    Endpoint("POST", "/", "", Json(HealthModel), takes=NoBody, handler=checked),  # type: ignore[call-arg]  # must be found
-    PublicEndpoint("GET", "/", "", Json(ReadinessModel), handler=public),  # type: ignore[arg-type]  # must be found
-    PublicEndpoint("GET", "/", "", Json(HealthModel), handler=checked),  # type: ignore[arg-type]  # must be found
+    Endpoint("POST", "/", "", Json(ReadinessModel), permission="p", takes=NoBody, handler=checked),  # type: ignore[arg-type]  # mypy must find this mistake
+    Endpoint("POST", "/", "", Json(HealthModel), permission="p", takes=NoInput, handler=checked),  # type: ignore[arg-type]  # mypy must find this mistake
+    Endpoint("POST", "/", "", Json(HealthModel), takes=NoBody, handler=checked),  # type: ignore[call-arg]  # mypy must find this mistake
+    PublicEndpoint("GET", "/", "", Json(ReadinessModel), handler=public),  # type: ignore[arg-type]  # mypy must find this mistake
+    PublicEndpoint("GET", "/", "", Json(HealthModel), handler=checked),  # type: ignore[arg-type]  # mypy must find this mistake
 ]

@@ -1,6 +1,5 @@
 """Whom PagerDuty pages by itself, on what and when, while an incident waits for an answer."""
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -23,6 +22,7 @@ from pagerduty_simulator.resources import (
     UrgencyRule,
     User,
 )
+from tests.support.chance import repeatable
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KINDS = ("email", "phone", "sms", "push_notification", "whatsapp")
@@ -31,13 +31,13 @@ LOUD: RulePlan = (("high", 0, "push_notification"), ("high", 3, "phone"), ("low"
 
 @pytest.fixture
 def account() -> Account:
-    return Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311 - a test repeats it
+    return Account(now=lambda: BEGIN, rng=repeatable(1))
 
 
 def person(
     account: Account, name: str, plan: RulePlan = LOUD, *, enabled: bool = True, blacklisted: bool = False
 ) -> User:
-    rng = random.Random(name)  # noqa: S311 - a test repeats it
+    rng = repeatable(name)
     methods = tuple(
         contact_method(kind, f"{name}/{kind}", rng, enabled=enabled, blacklisted=blacklisted)
         for kind in KINDS
@@ -336,7 +336,7 @@ def test_a_late_clock_changes_neither_the_times_nor_the_order_of_what_was_due(ac
     early, late = (opened(account, service) for _ in range(2))
     for minute in range(1, 60):
         account.advance_to(BEGIN + timedelta(minutes=minute))
-    other = Account(now=lambda: BEGIN, rng=random.Random(1))  # noqa: S311 - a test repeats it
+    other = Account(now=lambda: BEGIN, rng=repeatable(1))
     service = a_service(other, ((person(other, "Ann"),), (person(other, "Ben"),)), (5, 10), 1)
     again = [opened(other, service) for _ in range(2)]
     other.advance_to(BEGIN + timedelta(hours=1))

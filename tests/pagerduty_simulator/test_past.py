@@ -15,12 +15,13 @@ from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.past import IncidentLife, write_past
 from pagerduty_simulator.resources import Incident, IncidentStatus, User
 from pagerduty_simulator.shop import online_shop
+from tests.support.chance import repeatable
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 
 
 def chance() -> random.Random:
-    return random.Random(1)  # noqa: S311 - a test repeats it
+    return repeatable(1)
 
 
 def at(minutes: float) -> datetime:

@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from pagerduty_simulator.shifts import Shift, overlaid, without
+from tests.support.chance import repeatable
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 LENGTH = 60
@@ -23,7 +24,7 @@ def minutes(shift: Shift) -> set[int]:
 
 
 def test_what_is_left_of_each_shift_is_its_minutes_without_all_holes() -> None:
-    rng = random.Random(5)  # noqa: S311 - a test repeats it
+    rng = repeatable(5)
     for _ in range(300):
         shifts, holes = drawn(rng, "A", 5), drawn(rng, "B", 6)
         taken = set().union(*(minutes(hole) for hole in holes)) if holes else set()
@@ -39,7 +40,7 @@ def test_what_is_left_of_each_shift_is_its_minutes_without_all_holes() -> None:
 
 
 def test_what_lies_above_wins() -> None:
-    rng = random.Random(6)  # noqa: S311 - a test repeats it
+    rng = repeatable(6)
     for _ in range(100):
         below, above = drawn(rng, "A", 4), drawn(rng, "B", 4)
         laid = overlaid(below, above)

@@ -1,6 +1,5 @@
 """Flapping is told from hand-written sequences, and a pause is replayed as by hand."""
 
-import random
 from dataclasses import replace
 
 import pytest
@@ -9,6 +8,7 @@ from calmo_pagerduty.patterns.auto_pause import PAUSES, PauseSetting, pause_advi
 from calmo_pagerduty.patterns.flapping import flapping_alerts
 from calmo_pagerduty.patterns.past import past_of
 from calmo_pagerduty.snapshots.model import SectionName, SectionState, Service
+from tests.support.chance import repeatable
 from tests.support.past_incidents import PastWriter
 from tests.support.snapshots import TAKEN_AT, with_section
 
@@ -89,7 +89,7 @@ def test_planted_worlds_are_found_and_placebos_are_clean() -> None:
 
 def _advised(seed: int, *, flaps: bool) -> bool:
     """A world of everyday incidents, a third of which heal; in half of them an alert flaps weekly."""
-    rng = random.Random(f"pause/{seed}")  # noqa: S311 - a world to test with, no secret
+    rng = repeatable(f"pause/{seed}")
     past = PastWriter()
     for kind in ("a", "b", "c"):
         for _ in range(rng.randrange(12, 25)):

@@ -1,6 +1,5 @@
 """Recurring groups, misrouting and escalations, as a hand counts them; and who sees the persons."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from calmo_pagerduty.patterns.recurring import quantile, recurring_groups
 from calmo_pagerduty.patterns.report import pattern_report
 from calmo_pagerduty.snapshots.model import AccountSnapshot, LogKind, Policy, Service, Team
 from ingress.commands.pattern_view import print_patterns
+from tests.support.chance import repeatable
 from tests.support.doors import make_key, open_doorway
 from tests.support.past_incidents import PastWriter
 from tests.support.snapshots import TAKEN_AT, small_snapshot, store_snapshot
@@ -48,7 +48,7 @@ def test_quantiles_are_values_of_the_list() -> None:
 
 
 def _routed(seed: int, share: float) -> PastWriter:
-    rng, past = random.Random(seed), PastWriter()  # noqa: S311 - a test repeats it
+    rng, past = repeatable(seed), PastWriter()
     for number in range(30):
         handed = rng.random() < share
         minute = number * 1000

@@ -1,6 +1,5 @@
 """Stories across teams: planted ones are found with their reason, and what is unrelated stays apart."""
 
-import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from calmo_pagerduty.snapshots.dependency_model import (
 )
 from calmo_pagerduty.snapshots.model import Service, Team
 from ingress.commands.pattern_view import print_stories
+from tests.support.chance import repeatable
 from tests.support.doors import ACME, make_key, open_doorway
 from tests.support.past_incidents import PastWriter
 from tests.support.snapshots import DAY, TAKEN_AT, store_snapshot
@@ -89,7 +89,7 @@ def test_in_a_storm_all_incidents_are_one_story_with_its_reason() -> None:
 
 def _two_accounts(seed: int, *, together: bool) -> tuple[Story, ...]:
     """Ten incidents in each of two accounts; the second's follow the first's within minutes, or not."""
-    rng = random.Random(seed)  # noqa: S311 - a test repeats it
+    rng = repeatable(seed)
     left, right = PastWriter(), PastWriter()
     for _ in range(10):
         minute = rng.uniform(0, 110_000)

@@ -1,6 +1,5 @@
 """Our metrics beside those of the simulator's analytics endpoints, which compute them from another log."""
 
-import random
 from collections.abc import AsyncIterator, Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +19,7 @@ from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest_api import build_rest_api
+from tests.support.chance import repeatable
 from tests.support.pasts import MOVES
 from tests.support.rest_account import NOW
 
@@ -94,7 +94,7 @@ class Analytics:
 def an_eventful_past(account: Account, clock: ManualClock) -> None:
     """Many incidents, and some with all that may happen to them; a few stay open or unacknowledged."""
     generate_history(account, incidents=80, days=20, seed=3)
-    rng = random.Random(3)  # noqa: S311 - a test repeats it
+    rng = repeatable(3)
     for incident_id in rng.sample(account.incident_order, 40):
         for name in rng.sample(list(MOVES), 6):
             allowed, move = MOVES[name]

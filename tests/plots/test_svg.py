@@ -1,13 +1,13 @@
 """SVG plots: accessible, the same bytes each time, readable without colour, and deaf to hostile names."""
 
 import re
-from xml.etree import ElementTree
 
 import pytest
 
 from calmo_pagerduty.plots.model import Fill
 from calmo_pagerduty.plots.styles import FILL_STYLES, INKS, STYLE_SHEET, Pattern
 from calmo_pagerduty.plots.svg import Canvas, Figure
+from tests.support.pictures import parsed_picture
 from tests.support.plot_examples import HOSTILE, figures
 
 NAMES = ("lanes", "dots", "pairs", "stacks", "steps")
@@ -20,7 +20,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 
 
 def test_a_plot_has_a_role_a_title_and_a_description_that_it_names(figure: Figure) -> None:
-    root = _parse(figure.document())
+    root = parsed_picture(figure.document())
     assert root.get("role") == "img"
     named = {node.get("id") for node in root if node.tag in (f"{SVG}title", f"{SVG}desc")}
     assert set((root.get("aria-labelledby") or "").split()) == named
@@ -35,7 +35,7 @@ def test_the_same_plot_gives_the_same_bytes(figure: Figure) -> None:
 
 def test_a_hostile_name_is_text_and_nothing_else(figure: Figure) -> None:
     for text in (figure.document(), figure.inline()):
-        tags = {node.tag.removeprefix(SVG) for node in _parse(text).iter()}
+        tags = {node.tag.removeprefix(SVG) for node in parsed_picture(text).iter()}
         assert "script" not in tags
         assert "\u202e" not in text
         assert "<script" not in text
@@ -43,14 +43,16 @@ def test_a_hostile_name_is_text_and_nothing_else(figure: Figure) -> None:
 
 
 def test_a_strict_content_security_policy_allows_an_inline_plot(figure: Figure) -> None:
-    for node in _parse(figure.inline()).iter():
+    for node in parsed_picture(figure.inline()).iter():
         assert node.tag != f"{SVG}style"
         assert not [name for name in node.attrib if name == "style" or name.startswith("on")]
         assert "href" not in node.attrib
 
 
 def test_every_class_of_a_plot_stands_in_the_style_sheet(figure: Figure) -> None:
-    classes = {name for node in _parse(figure.inline()).iter() for name in node.get("class", "").split()}
+    classes = {
+        name for node in parsed_picture(figure.inline()).iter() for name in node.get("class", "").split()
+    }
     assert {name for name in classes if f".{name}" not in STYLE_SHEET} == set()
 
 
@@ -62,7 +64,7 @@ def test_a_plots_patterns_are_defined_in_it_and_named_after_it(figure: Figure) -
 
 
 def test_nothing_lies_outside_the_picture(figure: Figure) -> None:
-    for node in _parse(figure.inline()).iter(f"{SVG}rect"):
+    for node in parsed_picture(figure.inline()).iter(f"{SVG}rect"):
         x, y = float(node.get("x", "0")), float(node.get("y", "0"))
         assert x >= -0.1
         assert x + float(node.get("width", "0")) <= figure.width + 0.1
@@ -110,10 +112,6 @@ def test_an_id_that_could_leave_its_attribute_is_refused() -> None:
     with pytest.raises(ValueError, match="no id of a figure"):
         Canvas('a" onload="b')
     assert HOSTILE
-
-
-def _parse(text: str) -> ElementTree.Element:
-    return ElementTree.fromstring(text)  # noqa: S314 (it is our own)
 
 
 def _contrast(left: str, right: str) -> float:

@@ -1,7 +1,6 @@
 """Survival curves and the tests that compare them, against published figures and by their laws."""
 
 import math
-import random
 
 import pytest
 
@@ -12,6 +11,7 @@ from calmo_pagerduty.statistics.survival import (
     compare_survival,
     kaplan_meier,
 )
+from tests.support.chance import repeatable
 
 #: Weeks of remission of leukaemia patients. Source: E. J. Freireich et al., Blood 21 (1963) 699-716.
 MERCAPTOPURINE = (
@@ -72,7 +72,7 @@ def test_without_an_event_nothing_can_be_compared() -> None:
 
 def test_the_order_of_the_sample_changes_nothing() -> None:
     shuffled = list(MERCAPTOPURINE)
-    random.Random(7).shuffle(shuffled)  # noqa: S311 (test data)
+    repeatable(7).shuffle(shuffled)
     assert kaplan_meier(shuffled) == kaplan_meier(MERCAPTOPURINE)
 
 
@@ -113,7 +113,7 @@ def test_the_interval_holds_the_curve_and_stays_within_zero_and_one() -> None:
 
 
 def test_censoring_recovers_the_truth_where_the_mean_of_the_seen_times_does_not() -> None:
-    chance = random.Random(1)  # noqa: S311 (test data)
+    chance = repeatable(1)
     # Lognormal times with a mean of 10 minutes, watched for 10 minutes.
     sigma = 1.0
     times = [chance.lognormvariate(math.log(10) - sigma * sigma / 2, sigma) for _ in range(20_000)]

@@ -1,5 +1,6 @@
 """What the service holds in the end, against what PagerDuty sent: read from the database, no shortcuts."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from calmo_pagerduty.db.tables import dead_letters, deliveries, issue_changes, i
 from calmo_pagerduty.db.transactions import Transaction
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import ExpectedIncident
+from tests.support.eventually import eventually
+from tests.support.patience import STORY
 
 #: The mission's mapping, written down once more: the code's own table can't vouch for itself.
 SEVERITY = {"P1": "critical", "P2": "critical", "P3": "warning", "P4": "info", "P5": "info", None: "medium"}
@@ -48,6 +51,15 @@ class Books:
 
 def read_books(database: Database) -> Books:
     return database.read_blocking(_read)
+
+
+async def settled_books(database: Database) -> Books:
+    """Wait until no delivery is unfinished, and return everything that is kept then."""
+
+    async def read() -> Books:
+        return await asyncio.to_thread(read_books, database)
+
+    return await eventually(read, lambda books: books.unfinished == 0, STORY)
 
 
 def _read(connection: Transaction) -> Books:

@@ -1,10 +1,13 @@
 """What is done to the parts, and when: random, but the same for the same seed."""
 
 import asyncio
-import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.webhook_sender import WebhookSender
+from tests.support.chance import repeatable
 
 
 class Parts(Protocol):
@@ -40,7 +43,7 @@ class Weather:
 
     def blows(self, seed: int) -> dict[str, list[Blow]]:
         """Return each part's blows in the order of time. Those of one part never overlap."""
-        rng = random.Random(seed)  # noqa: S311 - it must be the same again
+        rng = repeatable(seed)
         found: dict[str, list[Blow]] = {}
         for part, crashes in self.crashes.items():
             mine = [("crash", part, rng.uniform(0, self.longest_crash_seconds)) for _ in range(crashes)]
@@ -69,3 +72,12 @@ async def rage(parts: Parts, blows: Mapping[str, list[Blow]]) -> None:
     async with asyncio.TaskGroup() as strikes:
         for mine in blows.values():
             strikes.create_task(strike(mine))
+
+
+async def publish_evenly(sender: WebhookSender, arriving: Sequence[Event], seconds: float) -> None:
+    """Publish at an even pace, whether anybody answers or not: incidents don't wait for receivers."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for number, event in enumerate(arriving):
+        await asyncio.sleep(begun + seconds * number / len(arriving) - loop.time())
+        sender.publish([event])

@@ -1,6 +1,5 @@
 """Two accounts made by hand: a cascade that began at the database, and one as large as they come."""
 
-import random
 from datetime import timedelta
 
 from calmo_pagerduty.contexts.analysis.inputs import (
@@ -11,6 +10,7 @@ from calmo_pagerduty.contexts.analysis.inputs import (
     PagerDutySuggestions,
 )
 from calmo_pagerduty.pagerduty.webhook_events import Reference
+from tests.support.chance import repeatable
 from tests.support.incident_worlds import (
     BEGAN,
     OWN,
@@ -58,7 +58,7 @@ def a_database_cascade() -> AssessmentInput:
 
 def a_large_account() -> AssessmentInput:
     """10,000 past incidents, 20,000 changes, 500 services with 2,000 dependencies: one cause, one like it."""
-    luck = random.Random(5)  # noqa: S311 - a test repeats it
+    luck = repeatable(5)
     services = [f"S{number:03}" for number in range(500)]
     edges: set[tuple[str, str]] = set()
     while len(edges) < 2000:

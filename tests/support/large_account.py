@@ -1,6 +1,5 @@
 """An account as large as contexts are made for: 500 services, 2,000 dependencies, 10,000 incidents."""
 
-import random
 from datetime import UTC, datetime, timedelta
 
 from pagerduty_simulator.account import Account
@@ -8,6 +7,7 @@ from pagerduty_simulator.belongings import Dependency
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.past import IncidentLife, write_change, write_past
 from pagerduty_simulator.resources import Service
+from tests.support.chance import repeatable
 
 _TROUBLES = (
     "latency above {} ms",
@@ -23,7 +23,7 @@ def large_account(
     """Return the furnished shop, grown: half a year of incidents, a month of changes."""
     now = datetime.now(UTC)
     account = furnished_shop(now=lambda: datetime.now(UTC), seed=11)
-    rng = random.Random(11)  # noqa: S311 - a test repeats it
+    rng = repeatable(11)
     policies = list(account.escalation_policies.values())
     people = list(account.users.values())
     made: list[Service] = list(account.services.values())

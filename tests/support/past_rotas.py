@@ -6,6 +6,7 @@ from dataclasses import replace
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.scheduling.rendering import render
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Override, Schedule
+from tests.support.chance import repeatable
 from tests.support.rota_accounts import HANDOFF, NAMES, WEEK, layer_schedule, rota_account, weekly_layer
 from tests.support.small_accounts import DAY
 
@@ -30,7 +31,7 @@ def rota(*users: str, turn: int = WEEK) -> Schedule:
 
 def uneven_by_plan(seed: int) -> AccountSnapshot:
     """The first person has every second turn. Now and then somebody else steps in."""
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     others = rng.sample(list(NAMES)[1:], rng.choice((2, 3)))
     users = [user for other in others for user in ("UA", other)]
     schedule = rota(*users, turn=rng.choice((WEEK, 2 * DAY, 3 * DAY)))
@@ -39,7 +40,7 @@ def uneven_by_plan(seed: int) -> AccountSnapshot:
 
 def even_in_truth(seed: int) -> AccountSnapshot:
     """The plan is as uneven, and in the past others always took over half of the first person's turns."""
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     others = rng.sample(list(NAMES)[1:], rng.choice((2, 3)))
     users = [user for other in others for user in ("UA", other)]
     schedule = rota(*users, turn=rng.choice((WEEK, 2 * DAY, 3 * DAY)))
@@ -56,7 +57,7 @@ def even_in_truth(seed: int) -> AccountSnapshot:
 
 def even_by_plan(seed: int) -> AccountSnapshot:
     """Everybody has the same turns; now and then somebody steps in, in the past and ahead."""
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     users = rng.sample(list(NAMES), rng.choice((2, 3, 4)))
     schedule = rota(*users, turn=rng.choice((WEEK, DAY, 2 * DAY)))
     return with_past(replace(schedule, overrides=_random_days(rng, rng.randrange(9), HANDOFF + 4 * WEEK)))

@@ -10,6 +10,7 @@ from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.resources import Incident, IncidentStatus
 from pagerduty_simulator.shop import online_shop
+from tests.support.chance import repeatable
 
 TRIGGERED, ACKNOWLEDGED, RESOLVED = IncidentStatus
 Move = Callable[[Account, str, random.Random], tuple[Event, ...]]
@@ -80,7 +81,7 @@ class Past:
         self.account = online_shop(now=self.clock.now, seed=11)
         # What happens is what a test lets happen, and all of it is in `events`.
         self.account.acts_by_itself = False
-        self.rng = random.Random(self.seed)  # noqa: S311 - a test repeats it
+        self.rng = repeatable(self.seed)
         self.incident_ids: list[str] = []
         self.events: list[Event] = []
 

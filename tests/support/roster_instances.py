@@ -1,7 +1,6 @@
 """Rostering problems with known optima: the public benchmark's text format, and small ones made by hand."""
 
 import itertools
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from calmo_pagerduty.scheduling.roster import (
     RosterShift,
     Unavailable,
 )
+from tests.support.chance import repeatable
 
 DAY = 86_400
 
@@ -85,7 +85,7 @@ def daily_shifts(days: int, loads: list[float] | None = None, need: int = 1) -> 
 
 def random_problem(seed: int) -> RosterProblem:
     """Return three people and seven shifts with random loads, leave, wishes and a random present."""
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     shifts = daily_shifts(7, [float(rng.choice((8, 12, 24, 36))) for _ in range(7)])
     people = tuple(
         RosterPerson(
@@ -112,7 +112,7 @@ def daily_rota(people_count: int, days: int, seed: int) -> RosterProblem:
 
     A quarter of the shifts went to somebody else than whose turn it was.
     """
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     loads = [36.0, 36.0, 36.0, 36.0, 36.5, 41.0, 40.5]
     shifts = daily_shifts(days, [loads[day % 7] for day in range(days)])
     ids = [f"U{index}" for index in range(people_count)]

@@ -16,6 +16,7 @@ from pagerduty_simulator.shift_schedules import (
     ShiftSchedule,
 )
 from pagerduty_simulator.shifts import Shift, cut
+from tests.support.chance import repeatable
 
 #: Zones with different clock changes, or none: Lord Howe's is half an hour.
 ZONES = (
@@ -42,7 +43,7 @@ def epoch(moment: datetime) -> int:
 
 
 def random_layer_schedule(seed: int) -> LayerSchedule:
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     zone = ZoneInfo(rng.choice(ZONES))
     layers = tuple(_layer(rng, zone, f"L{number}") for number in range(rng.randint(1, 3)))
     schedule = LayerSchedule(f"S{seed}", f"Schedule {seed}", zone.key, layers)
@@ -71,7 +72,7 @@ def _restriction(rng: random.Random) -> Restriction:
 
 
 def random_shift_schedule(seed: int) -> ShiftSchedule:
-    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    rng = repeatable(seed)
     schedule = ShiftSchedule(f"V{seed}", f"Shifts {seed}", "Etc/UTC")
     for number in range(rng.randint(1, 3)):
         rotation_id = f"R{number}"

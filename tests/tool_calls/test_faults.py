@@ -1,7 +1,6 @@
 """PagerDuty fails three times in ten, also after it did what was asked: nothing is doubled or lost."""
 
 import asyncio
-import random
 from collections import Counter
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ import pytest
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.pagerduty import retries
 from pagerduty_simulator.rest.faults import Faults
+from tests.support.chance import repeatable
 from tests.support.patience import STORY
 from tests.support.system import Json, System
 from tests.support.tool_callers import until_state
@@ -27,7 +27,7 @@ async def write_through_faults(service: System, writes: int, seed: int) -> None:
     incidents = [service.an_incident(f"Before {number}") for number in range(10)]
     place = next(iter(service.site.account.services))
     service.site.faults = Faults(rate=0.3, kinds=KINDS, seed=seed, hang_seconds=0.05, reset_seconds=1)
-    chance = random.Random(seed)  # noqa: S311 - a test repeats it
+    chance = repeatable(seed)
     orders: list[Json] = []
     for number in range(writes):
         if chance.random() < 0.2:

@@ -5,6 +5,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -53,9 +54,11 @@ async def call_from_three_connections(service: System, calls: int, per_minute: i
     for connection_id, token in zip(made, TOKENS, strict=True):
         service.site.add_token(token, name=connection_id)
         service.database.write_blocking(
-            lambda t, connection_id=connection_id: connections.update_connection(
-                t, connection_id, requests_per_minute=per_minute
-            )  # type: ignore[misc]  # mypy infers no type of a lambda with defaults
+            partial(
+                connections.update_connection,
+                connection_id=connection_id,
+                requests_per_minute=per_minute,
+            )
         )
     finished: dict[str, list[datetime]] = defaultdict(list)
 

@@ -1,6 +1,5 @@
 """Users with their contact methods and notification rules, and the members of teams."""
 
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.contacts import contact_method, notification_rules
+from tests.support.chance import repeatable
 from tests.support.rest_account import Api
 
 
@@ -62,7 +62,7 @@ async def test_a_contact_method_says_whether_it_is_verified_and_blacklisted(
     account: Account, api: Api
 ) -> None:
     user = account.users[api.user_id("Luc Delorme")]
-    rng = random.Random(1)  # noqa: S311 - a test repeats it
+    rng = repeatable(1)
     methods = (
         contact_method("whatsapp", "301111111", rng, enabled=False),
         contact_method("sms", "302222222", rng, blacklisted=True),

@@ -1,7 +1,6 @@
 """What is answered keeps to PagerDuty's published document, with the known exceptions."""
 
 import json
-import random
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import time
@@ -15,6 +14,7 @@ from pagerduty_simulator.resources import AutoPause, SupportHours, UrgencyRule
 from pagerduty_simulator.rest_api import OPERATIONS
 from tests.pagerduty_simulator.rest.published_schema import PublishedSchema, folder
 from tests.pagerduty_simulator.rest.requests_for_all import Ids, Request, reads, writes
+from tests.support.chance import repeatable
 from tests.support.rest_account import Api
 
 # They need what another request made, or an account of another kind: tested where they belong.
@@ -76,7 +76,7 @@ async def complaints_about(requests: Iterable[Request], api: Api, published: Pub
 def configure(account: Account) -> None:
     """Give the first user and the first service something in every field that PagerDuty documents."""
     user, service = next(iter(account.users.values())), next(iter(account.services.values()))
-    rng = random.Random(1)  # noqa: S311 - a test repeats it
+    rng = repeatable(1)
     kinds = ("email", "phone", "sms", "push_notification", "whatsapp")
     methods = tuple(contact_method(kind, "301234567", rng, enabled=False, blacklisted=True) for kind in kinds)
     account.save_user(replace(user, contact_methods=methods))
